@@ -1,0 +1,149 @@
+"""Settings: one TOML file, secrets from the environment, read once in the shell.
+
+A teacher's key never stands in the file: `api_key_env` names the variable that holds it.
+"""
+
+import os
+import tomllib
+from pathlib import Path
+from typing import Literal
+
+from pydantic import Field, SecretStr, ValidationError
+
+from brand_voice.errors import SettingsError
+from brand_voice.records import Record, Sampling
+
+RECORDED = "recorded"
+"""Name of the teacher that replays the brands' recordings; always there, needs no settings."""
+
+
+class Endpoint(Record):
+    """An OpenAI-compatible chat endpoint."""
+
+    name: str
+    base_url: str
+    model: str
+    api_key: SecretStr | None = None
+    usd_per_million_in: float | None = Field(default=None, ge=0)
+    usd_per_million_out: float | None = Field(default=None, ge=0)
+    distillation_permitted: bool = False
+    is_recorded: bool = False
+    connect_timeout_s: float = Field(default=10, gt=0)
+    read_timeout_s: float = Field(default=120, gt=0)
+    max_attempts: int = Field(default=4, ge=1, le=10)
+    max_concurrency: int = Field(default=8, ge=1, le=512)
+    wants_metadata: bool = False
+    """Send brief hash and candidate as request metadata; only the recorded teacher asks for it."""
+    chat_template_kwargs: dict[str, bool] = Field(default_factory=dict)
+    """For the student: `{"enable_thinking": false}`, so that serving renders as training did."""
+
+
+class TeacherSettings(Record):
+    """One `[teachers.NAME]` table."""
+
+    base_url: str
+    model: str
+    api_key_env: str | None = None
+    """Name of the environment variable that holds the key; none for a local server."""
+    usd_per_million_in: float | None = Field(default=None, ge=0)
+    usd_per_million_out: float | None = Field(default=None, ge=0)
+    distillation_permitted: bool = False
+    """Whether the provider's terms allow training on its answers. Off until you have read them."""
+    max_concurrency: int = Field(default=8, ge=1, le=512)
+    read_timeout_s: float = Field(default=120, gt=0)
+    max_attempts: int = Field(default=4, ge=1, le=10)
+
+
+class TrainingSettings(Record):
+    """LoRA training; defaults are for the embedded student, measured on its validation split."""
+
+    epochs: float = Field(default=6, gt=0)
+    max_steps: int = -1
+    """Stops earlier than `epochs` when positive."""
+    learning_rate: float = Field(default=1e-3, gt=0)
+    batch_size: int = Field(default=16, ge=1)
+    gradient_accumulation_steps: int = Field(default=1, ge=1)
+    lora_rank: int = Field(default=16, ge=1)
+    lora_alpha: int = Field(default=32, ge=1)
+    lora_dropout: float = Field(default=0.0, ge=0, lt=1)
+    max_length: int = Field(default=512, ge=32)
+    """Tokens of prompt and completion together; a longer pair stops the run, nothing is cut."""
+    seed: int = 0
+
+
+class ServeSettings(Record):
+    """The student's server."""
+
+    mode: Literal["auto", "merged", "lora"] = "auto"
+    """`merged`: one adapter merged into the base (fastest on CPU). `lora`: adapters on one base (GPU). `auto` picks."""
+    backend: Literal["auto", "vllm", "transformers"] = "auto"
+    """`auto`: vLLM where it is installed, `transformers serve` elsewhere (macOS); the latter knows no API key."""
+    host: str = "127.0.0.1"
+    port: int | None = Field(default=None, ge=1, le=65_535)
+    """None takes a free one."""
+    kv_cache_gib: int = Field(default=1, ge=1)
+    max_model_len: int = Field(default=1_024, ge=64)
+    max_lora_rank: int = Field(default=16, ge=1)
+    enforce_eager: bool = False
+    """Skip compilation: starts in a third of the time, answers more slowly."""
+    ready_timeout_s: float = Field(default=300, gt=0)
+
+
+class Settings(Record):
+    """Everything that can be changed without editing code."""
+
+    teacher: str = RECORDED
+    teachers: dict[str, TeacherSettings] = Field(default_factory=dict)
+    student: str | None = None
+    """Path or hub id of the base student; none for the one shipped in `data/base-student`."""
+    training: TrainingSettings = TrainingSettings()
+    serve: ServeSettings = ServeSettings()
+    teacher_sampling: Sampling = Sampling(temperature=0.8, max_new_tokens=400)
+    student_sampling: Sampling = Sampling()
+    machine_usd_per_hour: float | None = Field(default=None, ge=0)
+    """What the machine that serves the student costs; without it no cost of the student is printed."""
+
+    def teacher_endpoint(self, name: str) -> Endpoint:
+        """Resolve a configured teacher, with its key from the environment.
+
+        Raises:
+            SettingsError: no such teacher, or its key's variable is not set.
+        """
+        teacher = self.teachers.get(name)
+        if teacher is None:
+            known = ", ".join([RECORDED, *self.teachers])
+            raise SettingsError(
+                f"no teacher named {name!r}; known: {known}",
+                remedy=f"add a [teachers.{name}] table with base_url and model to brand_voice.toml",
+            )
+        key = os.environ.get(teacher.api_key_env) if teacher.api_key_env else None
+        if teacher.api_key_env and not key:
+            raise SettingsError(
+                f"teacher {name!r} takes its key from {teacher.api_key_env}, which is not set",
+                remedy=f"export {teacher.api_key_env}=...",
+            )
+        fields = teacher.model_dump(exclude={"api_key_env"})
+        return Endpoint(name=name, api_key=SecretStr(key) if key else None, **fields)
+
+
+def load(path: Path | None) -> Settings:
+    """Read a TOML settings file; `None` or an absent default gives the defaults.
+
+    Raises:
+        SettingsError: unreadable, not TOML, an unknown key or a value out of range.
+    """
+    if path is None:
+        return Settings()
+    try:
+        return Settings.model_validate(tomllib.loads(path.read_text(encoding="utf-8")))
+    except OSError as exc:
+        raise SettingsError(f"cannot read {path}: {exc.strerror}", remedy="check --config") from exc
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as exc:
+        raise SettingsError(f"{path} is not TOML: {exc}", remedy="correct the line named above") from exc
+    except ValidationError as exc:
+        first = exc.errors()[0]
+        where = ".".join(str(part) for part in first["loc"])
+        raise SettingsError(
+            f"{path}: {where}: {first['msg']}; saw {first['input']!r}",
+            remedy="correct the setting; README, Settings, lists every name",
+        ) from exc

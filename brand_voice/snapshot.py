@@ -1,0 +1,207 @@
+"""Freeze approved copy into a dataset: split, checked for leakage, hashed, never changed again.
+
+The side of a pair is decided by its brief alone: products marked `unseen_product` are held out whole, the other briefs
+go by hash into train, validation and test (68/12/20), so that a brief stays on its side in every later snapshot and
+both takes on a brief stand together. What it does not know: who approved the text and why; it takes the store's word.
+"""
+
+import json
+from collections import Counter
+from collections.abc import Iterable, Sequence
+from pathlib import Path
+
+from brand_voice.artifacts import (
+    MANIFEST,
+    building,
+    file_hash,
+    file_hashes,
+    find_manifests,
+    read_manifest,
+    verify,
+    write_manifest,
+)
+from brand_voice.errors import ArtifactError, InputError
+from brand_voice.guide import Brand
+from brand_voice.prompts import student_messages
+from brand_voice.records import (
+    Approved,
+    Brief,
+    Example,
+    SnapshotManifest,
+    Split,
+    content_hash,
+    now,
+)
+from brand_voice.screen.similar import masked, near_duplicates
+
+SPLITS: tuple[Split, ...] = ("train", "validation", "test", "unseen_product")
+LEAKAGE_THRESHOLD = 0.85
+"""Similarity of masked texts from which two are near-duplicates."""
+
+
+def split_of(brief: Brief, *, is_unseen: bool) -> Split:
+    """The side a brief stands on: 68% train, 12% validation, 20% test by hash of its content."""
+    if is_unseen:
+        return "unseen_product"
+    bucket = int(brief.hash, 16) % 100
+    return "train" if bucket < 68 else "validation" if bucket < 80 else "test"
+
+
+def freeze(guide: Brand, approved: Iterable[Approved], unseen_briefs: frozenset[str], parent: Path) -> SnapshotManifest:
+    """Write a snapshot below `parent`, or return the one that holds exactly this already.
+
+    `unseen_briefs` holds the hashes of briefs about held-out products.
+
+    Raises:
+        InputError: nothing approved may be trained on.
+    """
+    examples, left_out, reviewers = _examples(approved, unseen_briefs)
+    examples, leaked = _without_leaks(examples)
+    left_out["near_duplicate_of_held_out"] += leaked
+    if not any(e.split == "train" for e in examples):
+        raise InputError(
+            f"no approved copy of {guide.id} to train on; left out: {dict(left_out) or 'nothing'}",
+            remedy=f"review drafts first: brand-voice review --brand {guide.id}",
+        )
+    content = content_hash([guide.version, *(e.model_dump(mode="json") for e in examples)])
+    for folder in sorted(parent.glob(f"{guide.id}@*-{content[:8]}")):
+        if (folder / MANIFEST).is_file():
+            return read_manifest(folder, SnapshotManifest)
+    name = f"{guide.id}@{now()[:10]}-{content[:8]}"
+    with building(parent / name) as folder:
+        for split in SPLITS:
+            lines = [e.model_dump_json() + "\n" for e in examples if e.split == split]
+            (folder / f"{split}.jsonl").write_text("".join(lines), encoding="utf-8")
+        counts = Counter(e.split for e in examples)
+        manifest = SnapshotManifest(
+            name=name,
+            brand=guide.id,
+            guide_version=guide.version,
+            created_at=now(),
+            counts={split: counts[split] for split in SPLITS},
+            files=file_hashes(folder),
+            left_out={k: v for k, v in left_out.items() if v},
+            reviewers=dict(reviewers),
+        )
+        (folder / "README.md").write_text(_card(guide, manifest), encoding="utf-8")
+        card = {"README.md": file_hash(folder / "README.md")}
+        manifest = manifest.model_copy(update={"files": manifest.files | card})
+        write_manifest(folder, manifest)
+    return manifest
+
+
+def load(folder: Path, *splits: Split) -> list[Example]:
+    """Read a snapshot's examples, all splits or those named.
+
+    Raises:
+        ArtifactError: no finished snapshot there, or a file was changed after it was frozen.
+    """
+    verify(folder, read_manifest(folder, SnapshotManifest).files)
+    lines = (line for split in splits or SPLITS for line in _lines(folder / f"{split}.jsonl"))
+    return [Example.model_validate_json(line) for line in lines]
+
+
+def manifests(parent: Path, brand: str) -> list[SnapshotManifest]:
+    """The brand's finished snapshots, oldest first."""
+    return [m for m in find_manifests(parent, SnapshotManifest) if m.brand == brand]
+
+
+def newest(parent: Path, brand: str) -> Path:
+    """Folder of the brand's newest snapshot.
+
+    Raises:
+        ArtifactError: there is none.
+    """
+    found = manifests(parent, brand)
+    if not found:
+        raise ArtifactError(f"no snapshot of {brand} yet", remedy=f"brand-voice snapshot --brand {brand}")
+    return parent / found[-1].name
+
+
+def export(folder: Path, guide: Brand, target: Path) -> int:
+    """Write prompt, completion and brief of every example: a `.jsonl` file, or else a Hugging Face dataset folder.
+
+    Returns the number of rows.
+    """
+    rows = [
+        {
+            "prompt": [m.model_dump() for m in student_messages(guide, example.brief)],
+            "completion": [{"role": "assistant", "content": example.text}],
+            "split": example.split,
+            "verdict": example.verdict,
+            "brief": example.brief.model_dump_json(),
+        }
+        for example in load(folder)
+    ]
+    if target.exists():
+        raise InputError(f"{target} exists already", remedy="name a new file or folder")
+    if target.suffix == ".jsonl":
+        target.write_text("".join(json.dumps(r, ensure_ascii=False) + "\n" for r in rows), encoding="utf-8")
+        return len(rows)
+    from datasets import Dataset, DatasetDict
+
+    by_split = {s: [r for r in rows if r["split"] == s] for s in SPLITS}
+    DatasetDict({s: Dataset.from_list(found) for s, found in by_split.items() if found}).save_to_disk(str(target))
+    return len(rows)
+
+
+def _lines(path: Path) -> list[str]:
+    return [line for line in path.read_text(encoding="utf-8").split("\n") if line]
+
+
+def _examples(
+    approved: Iterable[Approved], unseen_briefs: frozenset[str]
+) -> tuple[list[Example], Counter[str], Counter[str]]:
+    left_out: Counter[str] = Counter()
+    reviewers: Counter[str] = Counter()
+    examples = []
+    for draft, brief, review in approved:
+        if review.verdict == "reject" or review.final_text is None:
+            continue
+        if not draft.distillation_permitted:
+            left_out["terms_forbid_training"] += 1
+            continue
+        reviewers[review.reviewer] += 1
+        examples.append(
+            Example(
+                brief=brief,
+                text=review.final_text,
+                draft_id=draft.id,
+                verdict=review.verdict,
+                split=split_of(brief, is_unseen=brief.hash in unseen_briefs),
+            )
+        )
+    examples.sort(key=lambda e: (e.brief.id, e.draft_id))
+    return examples, left_out, reviewers
+
+
+def _without_leaks(examples: Sequence[Example]) -> tuple[list[Example], int]:
+    """Drop texts that stand, masked, on a later side too: train gives way to validation, both to the test sides."""
+    texts = [masked(e.text, e.brief) for e in examples]
+    order = {"train": 0, "validation": 1, "test": 2, "unseen_product": 2}  # of two sides the lower one gives way
+    leaks: set[int] = set()
+    for i, j, _ in near_duplicates(texts, LEAKAGE_THRESHOLD):
+        first, second = order[examples[i].split], order[examples[j].split]
+        if first != second:
+            leaks.add(i if first < second else j)
+    return [e for k, e in enumerate(examples) if k not in leaks], len(leaks)
+
+
+def _card(guide: Brand, manifest: SnapshotManifest) -> str:
+    counts = "\n".join(f"| {split} | {count} |" for split, count in manifest.counts.items())
+    left_out = ", ".join(f"{k}: {v}" for k, v in manifest.left_out.items()) or "nothing"
+    reviewers = ", ".join(f"{k} ({v})" for k, v in manifest.reviewers.items())
+    return f"""# {manifest.name}
+
+Approved marketing copy of {guide.name}: briefs and the texts that reviewers approved or edited.
+
+| split | pairs |
+|---|---|
+{counts}
+
+- Split by hash of the brief; products marked unseen are a split of their own.
+- Left out: {left_out}. No text of the training split has similarity {LEAKAGE_THRESHOLD} or more to a held-out one,
+  product name, numbers and offer masked.
+- Reviewed by: {reviewers}. A reviewer called "recorded" is a language model's recorded review, not a person.
+- Brand guide version {manifest.guide_version}; created {manifest.created_at}.
+"""

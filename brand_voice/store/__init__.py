@@ -1,0 +1,1 @@
+"""The one door to SQL: everything a workspace remembers, in one SQLite file."""

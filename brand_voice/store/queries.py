@@ -1,0 +1,129 @@
+"""The queries and checks that several methods of the store share, inside the caller's transaction."""
+
+from collections.abc import Iterable, Sequence
+from typing import Any, NamedTuple, get_args
+
+from sqlalchemy import ColumnElement, Connection, Select, and_, func, select
+from sqlalchemy.dialects.sqlite import insert
+
+from brand_voice.errors import ConflictError, StoreError
+from brand_voice.records import Review, Screening, Severity, Verdict
+from brand_voice.store.rows import record_of, screening_row
+from brand_voice.store.tables import briefs, current_reviews, current_screenings, drafts, reviews, screenings
+
+_ITS_BRIEF = and_(
+    briefs.c.brand == drafts.c.brand, briefs.c.id == drafts.c.brief_id, briefs.c.hash == drafts.c.brief_hash
+)
+
+
+class Place(NamedTuple):
+    """Where a draft stands among those that wait for their first verdict."""
+
+    position: int
+    """From 1; a draft that no longer waits stands where it stood."""
+    total: int
+    previous: str | None
+    """Id of the waiting draft before it."""
+    next: str | None
+
+
+def drafts_with_briefs() -> Select[Any]:
+    """Drafts, each with the `record` of its brief as it was when the draft was written."""
+    return select(drafts, briefs.c.record).join(briefs, _ITS_BRIEF)
+
+
+def seq_of(connection: Connection, draft_id: str) -> int:
+    """Place of a draft in the order of arrival.
+
+    Raises:
+        StoreError: no such draft.
+    """
+    seq = connection.execute(select(drafts.c.seq).where(drafts.c.id == draft_id)).scalar()
+    if seq is None:
+        raise StoreError(f"no draft {draft_id!r} to continue after", remedy="start again at the head of the queue")
+    return int(seq)
+
+
+def place_of(connection: Connection, draft_id: str, *waiting: ColumnElement[bool]) -> Place:
+    """Place of a draft among those that fulfil the conditions.
+
+    Raises:
+        StoreError: no such draft.
+    """
+    seq = seq_of(connection, draft_id)
+    before, after = (*waiting, drafts.c.seq < seq), (*waiting, drafts.c.seq > seq)
+    ids = select(drafts.c.id)
+    return Place(
+        position=count(connection, *before) + 1,
+        total=count(connection, *waiting),
+        previous=connection.execute(ids.where(*before).order_by(drafts.c.seq.desc()).limit(1)).scalar(),
+        next=connection.execute(ids.where(*after).order_by(drafts.c.seq).limit(1)).scalar(),
+    )
+
+
+def screenings_of(connection: Connection, draft_ids: Sequence[str], revision: int) -> dict[str, Screening]:
+    """The last screening of each draft's text at one revision."""
+    last = current_screenings.c
+    query = select(current_screenings).where(last.draft_id.in_(draft_ids), last.revision == revision)
+    found = [record_of(Screening, row) for row in connection.execute(query).mappings()]
+    return {screening.draft_id: screening for screening in found}
+
+
+def add_screenings(connection: Connection, new: Iterable[Screening]) -> None:
+    """Store screenings; one of the same text under the same guide version is replaced."""
+    # REPLACE gives the row a new `seq`, so that the screening made last is the last one, whatever its guide version.
+    rows = [screening_row(screening) for screening in new]
+    if rows:
+        connection.execute(insert(screenings).prefix_with("OR REPLACE"), rows)
+
+
+def check_turn(connection: Connection, review: Review) -> None:
+    """Refuse a verdict out of turn; the write lock is ours, so nobody comes between this and the insert.
+
+    Raises:
+        ConflictError: a verdict of that revision is stored already.
+        StoreError: the draft is unknown or failed, or a revision would be skipped.
+    """
+    query = select(drafts.c.failure, drafts.c.revision).where(drafts.c.id == review.draft_id)
+    draft = connection.execute(query).first()
+    if draft is None or draft.failure is not None:
+        what = "is not stored" if draft is None else f"failed ({draft.failure})"
+        raise StoreError(f"draft {review.draft_id} {what}; only a finished draft gets a verdict", remedy="reload it")
+    if review.revision > draft.revision + 1:
+        raise StoreError(
+            f"verdict {review.revision} on draft {review.draft_id} would follow {draft.revision}",
+            remedy=f"give it revision {draft.revision + 1}",
+        )
+    if review.revision <= draft.revision:
+        raise _conflict(connection, review)
+
+
+def _conflict(connection: Connection, review: Review) -> ConflictError:
+    same = and_(reviews.c.draft_id == review.draft_id, reviews.c.revision == review.revision)
+    first = connection.execute(select(reviews.c.reviewer, reviews.c.verdict, reviews.c.created_at).where(same)).one()
+    return ConflictError(
+        f"draft {review.draft_id} has verdict {review.revision} already: {first.verdict} by {first.reviewer} "
+        f"at {first.created_at}",
+        remedy="reload the draft; to overrule the verdict, give it the next revision",
+    )
+
+
+def count(connection: Connection, *where: ColumnElement[bool]) -> int:
+    """Rows of the one table that the conditions name."""
+    return int(connection.execute(select(func.count()).where(*where)).scalar_one())
+
+
+def finding_counts(connection: Connection, brand: str) -> dict[Severity, int]:
+    """Findings in the drafts as written, by their last screening."""
+    last = current_screenings.c
+    sums = [func.coalesce(func.sum(last[f"{severity}_count"]), 0).label(severity) for severity in get_args(Severity)]
+    query = select(*sums).join_from(drafts, current_screenings, drafts.c.id == last.draft_id)
+    row = connection.execute(query.where(drafts.c.brand == brand, last.revision == 0)).mappings().one()
+    return {severity: row[severity] for severity in get_args(Severity)}
+
+
+def verdict_counts(connection: Connection, brand: str) -> dict[Verdict, int]:
+    """Last verdicts by kind."""
+    query = select(current_reviews.c.verdict, func.count()).where(current_reviews.c.brand == brand)
+    found = {verdict: number for verdict, number in connection.execute(query.group_by(current_reviews.c.verdict))}
+    return {verdict: found.get(verdict, 0) for verdict in get_args(Verdict)}

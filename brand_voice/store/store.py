@@ -1,0 +1,359 @@
+"""What a workspace remembers: briefs, drafts, screenings, verdicts, attempts, jobs and answers.
+
+Verdicts are appended and finished drafts never change (triggers of the schema see to it); screenings are derived and
+may be made again. Every method is one transaction: what it was given is stored whole or not at all, and is on the
+disk when it returns. One `Store` serves all threads of a process; other processes may have the same file open.
+The store knows no rule, no prompt and no model.
+"""
+
+from collections.abc import Iterable, Sequence
+from pathlib import Path
+from types import TracebackType
+from typing import NamedTuple, Self
+
+from sqlalchemy import and_, bindparam, delete, func, or_, select, update
+from sqlalchemy.dialects.sqlite import insert
+
+from brand_voice.errors import StoreError
+from brand_voice.records import Answer, Approved, Author, Brief, Draft, Job, Review, Screening, Severity, Verdict, now
+from brand_voice.store.database import Database
+from brand_voice.store.queries import (
+    Place,
+    add_screenings,
+    check_turn,
+    count,
+    drafts_with_briefs,
+    finding_counts,
+    place_of,
+    screenings_of,
+    seq_of,
+    verdict_counts,
+)
+from brand_voice.store.rows import brief_of, brief_rows, draft_of, draft_row, record_of
+from brand_voice.store.tables import (
+    WAITING,
+    answers,
+    attempts,
+    briefs,
+    current_reviews,
+    current_screenings,
+    drafts,
+    jobs,
+    reviews,
+)
+
+
+class QueueItem(NamedTuple):
+    """A draft that waits for its first verdict."""
+
+    draft: Draft
+    brief: Brief
+    """As it was when the draft was written."""
+    screening: Screening | None
+
+
+class Counts(NamedTuple):
+    """How far a brand is."""
+
+    briefs: int
+    drafts: int
+    """Finished drafts."""
+    failed: int
+    """Drafts without a text, to be asked for again."""
+    findings: dict[Severity, int]
+    """Findings in the finished drafts, by their last screening; edits are not counted."""
+    verdicts: dict[Verdict, int]
+    """Last verdicts."""
+    unreviewed: int
+
+
+class Store:
+    """A workspace's database; implements `records.Journal`."""
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
+
+    @classmethod
+    def open(cls, path: Path) -> Self:
+        """Open the database at `path`; create and migrate it where needed.
+
+        Raises:
+            StoreError: not a database of ours, one of a newer version, or the disk refuses.
+        """
+        return cls(Database.open(path))
+
+    def close(self) -> None:
+        """Close all connections."""
+        self._database.close()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close()
+
+    def save_brand_briefs(self, new: Iterable[Brief]) -> None:
+        """Store briefs. An id with new content points to it from now on; drafts keep the content they were made for."""
+        rows = brief_rows(new)
+        if not rows:
+            return
+        keys = [{"its_brand": row["brand"], "its_id": row["id"]} for row in rows]
+        its_row = and_(briefs.c.brand == bindparam("its_brand"), briefs.c.id == bindparam("its_id"))
+        added = insert(briefs)
+        added = added.on_conflict_do_update(
+            index_elements=["brand", "id", "hash"],
+            set_={"is_current": added.excluded.is_current, "record": added.excluded.record},
+        )
+        with self._database.write() as connection:
+            connection.execute(update(briefs).where(briefs.c.is_current, its_row).values(is_current=False), keys)
+            connection.execute(added, rows)
+
+    def brief(self, brief_id: str, brand: str) -> Brief | None:
+        """The newest content of a brief."""
+        query = select(briefs.c.record).where(briefs.c.brand == brand, briefs.c.id == brief_id, briefs.c.is_current)
+        with self._database.read() as connection:
+            row = connection.execute(query).mappings().first()
+        return brief_of(row) if row else None
+
+    def briefs(self, brand: str) -> tuple[Brief, ...]:
+        """The newest content of all briefs of a brand, in the order they came."""
+        query = select(briefs.c.record).where(briefs.c.brand == brand, briefs.c.is_current).order_by(briefs.c.seq)
+        with self._database.read() as connection:
+            return tuple(brief_of(row) for row in connection.execute(query).mappings())
+
+    def begin(self, *, draft_id: str, endpoint: str, reserved_usd: float) -> int:
+        """Commit an attempt with its reserved cost; return its number."""
+        values = {"draft_id": draft_id, "endpoint": endpoint, "reserved_usd": reserved_usd, "began_at": now()}
+        added = insert(attempts).values(values).returning(attempts.c.id)
+        with self._database.write() as connection:
+            return int(connection.execute(added).scalar_one())
+
+    def answered(self, attempt: int, *, raw: str) -> None:
+        """Commit the raw answer before anything reads it.
+
+        Raises:
+            StoreError: no such attempt, or it is finished.
+        """
+        self._move_attempt(attempt, {"raw": raw})
+
+    def finish(self, attempt: int, *, outcome: str, cost_usd: float | None) -> None:
+        """Commit the outcome ("ok" or a failure kind) and the cost; `None` leaves the reservation standing.
+
+        Raises:
+            StoreError: no such attempt, or it is finished.
+        """
+        self._move_attempt(attempt, {"outcome": outcome, "cost_usd": cost_usd, "finished_at": now()})
+
+    def _move_attempt(self, attempt: int, values: dict[str, object]) -> None:
+        moved = update(attempts).where(attempts.c.id == attempt, attempts.c.finished_at.is_(None)).values(values)
+        with self._database.write() as connection:
+            if connection.execute(moved).rowcount == 0:
+                raise StoreError(f"attempt {attempt} is unknown or finished", remedy="this is a bug: report it")
+
+    def spent_usd(self, brand: str | None = None) -> float:
+        """What the attempts cost: their cost, or the reservation as long as the cost is not known.
+
+        With `brand`, attempts that led to no stored draft are counted too: a killed process leaves them behind, and
+        a cap must hold even if they were all this brand's.
+        """
+        query = select(func.coalesce(func.sum(func.coalesce(attempts.c.cost_usd, attempts.c.reserved_usd)), 0.0))
+        if brand is not None:
+            query = query.outerjoin_from(attempts, drafts, drafts.c.id == attempts.c.draft_id)
+            query = query.where(or_(drafts.c.brand == brand, drafts.c.id.is_(None)))
+        with self._database.read() as connection:
+            return float(connection.execute(query).scalar_one())
+
+    def save_draft(self, draft: Draft) -> None:
+        """Store a draft; see `save_drafts`."""
+        self.save_drafts([draft])
+
+    def save_drafts(self, new: Iterable[Draft]) -> None:
+        """Store drafts. A failed one gives way to a later attempt, a finished one stays as it is.
+
+        Raises:
+            StoreError: the brief of a draft is not stored.
+        """
+        rows = [draft_row(draft) for draft in new]
+        if not rows:
+            return
+        failed = and_(drafts.c.id == bindparam("its_id"), drafts.c.failure.is_not(None))
+        with self._database.write() as connection:
+            connection.execute(delete(drafts).where(failed), [{"its_id": row["id"]} for row in rows])
+            connection.execute(insert(drafts).on_conflict_do_nothing(index_elements=["id"]), rows)
+
+    def draft(self, draft_id: str) -> Draft | None:
+        """One draft, failed or not."""
+        with self._database.read() as connection:
+            row = connection.execute(select(drafts).where(drafts.c.id == draft_id)).mappings().first()
+        return draft_of(row) if row else None
+
+    def drafts(
+        self, brand: str, *, author: Author | None = None, adapter: str | None = None, ok_only: bool = True
+    ) -> tuple[Draft, ...]:
+        """The drafts of a brand in the order they came, narrowed to an author or an adapter."""
+        query = select(drafts).where(drafts.c.brand == brand).order_by(drafts.c.seq)
+        query = query.where(drafts.c.failure.is_(None)) if ok_only else query
+        query = query.where(drafts.c.author == author) if author else query
+        query = query.where(drafts.c.adapter == adapter) if adapter else query
+        with self._database.read() as connection:
+            return tuple(draft_of(row) for row in connection.execute(query).mappings())
+
+    def ok_draft_ids(self, brand: str) -> frozenset[str]:
+        """Ids of the brand's finished drafts: what need not be asked for again."""
+        query = select(drafts.c.id).where(drafts.c.brand == brand, drafts.c.failure.is_(None))
+        with self._database.read() as connection:
+            return frozenset(connection.execute(query).scalars())
+
+    def save_screening(self, screening: Screening) -> None:
+        """Store a screening; see `save_screenings`."""
+        self.save_screenings([screening])
+
+    def save_screenings(self, new: Iterable[Screening]) -> None:
+        """Store screenings; one of the same text under the same guide version is replaced.
+
+        Raises:
+            StoreError: a draft is not stored.
+        """
+        screened = tuple(new)  # a lazy argument must not do its work under the write lock
+        with self._database.write() as connection:
+            add_screenings(connection, screened)
+
+    def screenings(self, brand: str) -> dict[tuple[str, int], Screening]:
+        """The last screening of every text of a brand, by draft id and revision."""
+        query = select(current_screenings).join(drafts, drafts.c.id == current_screenings.c.draft_id)
+        query = query.where(drafts.c.brand == brand).order_by(current_screenings.c.seq)
+        with self._database.read() as connection:
+            found = [record_of(Screening, row) for row in connection.execute(query).mappings()]
+        return {(screening.draft_id, screening.revision): screening for screening in found}
+
+    def screening(self, draft_id: str, revision: int = 0) -> Screening | None:
+        """The last screening of one text; revision 0 is the draft as written."""
+        with self._database.read() as connection:
+            return screenings_of(connection, [draft_id], revision).get(draft_id)
+
+    def add_review(self, review: Review, screening: Screening | None = None) -> None:
+        """Append a verdict and, for an edit, the screening of its text; see `add_reviews`."""
+        self.add_reviews([review], [screening] if screening else [])
+
+    def add_reviews(self, new: Iterable[Review], edited: Iterable[Screening] = ()) -> None:
+        """Append verdicts, and the screenings of edited texts: all of them, or none if one is refused.
+
+        Raises:
+            ConflictError: a verdict of that revision is stored already; the first one stands.
+            StoreError: a draft is unknown or failed, or a revision would be skipped.
+        """
+        verdicts, screened = tuple(new), tuple(edited)  # lazy arguments must not do their work under the write lock
+        with self._database.write() as connection:
+            for review in verdicts:
+                check_turn(connection, review)
+                connection.execute(insert(reviews), review.model_dump(mode="json"))
+            add_screenings(connection, screened)
+
+    def reviews(self, draft_id: str) -> tuple[Review, ...]:
+        """All verdicts on a draft, the first one first."""
+        query = select(reviews).where(reviews.c.draft_id == draft_id).order_by(reviews.c.revision)
+        with self._database.read() as connection:
+            return tuple(record_of(Review, row) for row in connection.execute(query).mappings())
+
+    def current_reviews(self, brand: str) -> dict[str, Review]:
+        """The last verdict of every reviewed draft of a brand, by draft id."""
+        query = select(current_reviews).where(current_reviews.c.brand == brand)
+        with self._database.read() as connection:
+            found = [record_of(Review, row) for row in connection.execute(query).mappings()]
+        return {review.draft_id: review for review in found}
+
+    def approved(self, brand: str) -> tuple[Approved, ...]:
+        """The drafts whose last verdict is `approve` or `edit`, in the order they came: all that may train."""
+        counts = (current_reviews.c.brand == brand, current_reviews.c.verdict != "reject")
+        query = drafts_with_briefs().join(current_reviews, current_reviews.c.draft_id == drafts.c.id).where(*counts)
+        with self._database.read() as connection:
+            last = connection.execute(select(current_reviews).where(*counts)).mappings()
+            verdicts = {row["draft_id"]: record_of(Review, row) for row in last}
+            rows = connection.execute(query.order_by(drafts.c.seq)).mappings()
+            return tuple(Approved(draft_of(row), brief_of(row), verdicts[row["id"]]) for row in rows)
+
+    def queue(
+        self, brand: str, *, limit: int = 50, after: str | None = None, author: Author | None = None
+    ) -> tuple[QueueItem, ...]:
+        """The next finished drafts without a verdict, oldest first; `after` is the draft id a page ended with.
+
+        Raises:
+            StoreError: `after` is no draft.
+        """
+        query = drafts_with_briefs().where(drafts.c.brand == brand, WAITING).order_by(drafts.c.seq).limit(limit)
+        query = query.where(drafts.c.author == author) if author else query
+        with self._database.read() as connection:
+            if after is not None:
+                query = query.where(drafts.c.seq > seq_of(connection, after))
+            rows = connection.execute(query).mappings().all()
+            found = screenings_of(connection, [row["id"] for row in rows], revision=0)
+        return tuple(QueueItem(draft_of(row), brief_of(row), found.get(row["id"])) for row in rows)
+
+    def item(self, draft_id: str) -> QueueItem | None:
+        """A finished draft with its brief and last screening, whatever its verdict."""
+        query = drafts_with_briefs().where(drafts.c.id == draft_id, drafts.c.failure.is_(None))
+        with self._database.read() as connection:
+            row = connection.execute(query).mappings().first()
+            found = screenings_of(connection, [draft_id], revision=0)
+        return QueueItem(draft_of(row), brief_of(row), found.get(draft_id)) if row else None
+
+    def place(self, brand: str, draft_id: str, *, author: Author | None = None) -> Place:
+        """Where a draft stands in the queue.
+
+        Raises:
+            StoreError: no such draft.
+        """
+        waiting = [drafts.c.brand == brand, WAITING]
+        waiting += [drafts.c.author == author] if author else []
+        with self._database.read() as connection:
+            return place_of(connection, draft_id, *waiting)
+
+    def start_job(self, job: Job) -> Job:
+        """Pin a job's model, adapter and sampling; return what is pinned, which is the first start's."""
+        added = insert(jobs).on_conflict_do_nothing(index_elements=["id"])
+        with self._database.write() as connection:
+            connection.execute(added, job.model_dump(mode="json"))
+            row = connection.execute(select(jobs).where(jobs.c.id == job.id)).mappings().one()
+        return record_of(Job, row)
+
+    def job(self, job_id: str) -> Job | None:
+        """A job as it was pinned at its start."""
+        with self._database.read() as connection:
+            row = connection.execute(select(jobs).where(jobs.c.id == job_id)).mappings().first()
+        return record_of(Job, row) if row else None
+
+    def save_answers(self, new: Sequence[Answer]) -> None:
+        """Store answers; one that is not "ok" gives way to a later one for the same row and variant.
+
+        Raises:
+            StoreError: the job was not started.
+        """
+        if not new:
+            return
+        added = insert(answers)
+        fresh = {name: column for name, column in added.excluded.items() if not answers.c[name].primary_key}
+        added = added.on_conflict_do_update(
+            index_elements=["job_id", "row", "variant"], set_=fresh, where=answers.c.status != "ok"
+        )
+        with self._database.write() as connection:
+            connection.execute(added, [answer.model_dump(mode="json") for answer in new])
+
+    def answers(self, job_id: str) -> tuple[Answer, ...]:
+        """All answers of a job, by row and variant."""
+        query = select(answers).where(answers.c.job_id == job_id).order_by(answers.c.row, answers.c.variant)
+        with self._database.read() as connection:
+            return tuple(record_of(Answer, row) for row in connection.execute(query).mappings())
+
+    def counts(self, brand: str) -> Counts:
+        """How far a brand is, counted in one consistent view of the database."""
+        with self._database.read() as connection:
+            return Counts(
+                briefs=count(connection, briefs.c.brand == brand, briefs.c.is_current),
+                drafts=count(connection, drafts.c.brand == brand, drafts.c.failure.is_(None)),
+                failed=count(connection, drafts.c.brand == brand, drafts.c.failure.is_not(None)),
+                findings=finding_counts(connection, brand),
+                verdicts=verdict_counts(connection, brand),
+                unreviewed=count(connection, drafts.c.brand == brand, WAITING),
+            )

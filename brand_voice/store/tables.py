@@ -1,0 +1,161 @@
+"""The database's tables, as the newest migration leaves them.
+
+What is queried is a column; what is only carried along (a brief, findings, a sampling) is JSON. The migrations hold
+the DDL and the triggers; a test compares both. `seq` numbers rows in the order in which they arrived: ids are hashes
+and times have seconds, so neither can order a queue.
+
+A draft names its brief by id *and* content hash, because the owner of an id may rewrite its brief: the old content
+stays, with the drafts written for it. `drafts.revision` caches the number of the last verdict (0: none), written by a
+trigger in the transaction of the verdict; without it, finding the next unreviewed draft would walk all reviewed ones.
+"""
+
+from sqlalchemy import (
+    JSON,
+    Boolean,
+    CheckConstraint,
+    Column,
+    Float,
+    ForeignKey,
+    ForeignKeyConstraint,
+    Index,
+    Integer,
+    MetaData,
+    Table,
+    Text,
+    UniqueConstraint,
+    and_,
+    literal_column,
+    text,
+)
+
+metadata = MetaData()
+views = MetaData()
+
+briefs = Table(
+    "briefs",
+    metadata,
+    Column("seq", Integer, primary_key=True),
+    Column("brand", Text, nullable=False),
+    Column("id", Text, nullable=False),
+    Column("hash", Text, nullable=False),
+    Column("is_current", Boolean, nullable=False),
+    Column("record", JSON, nullable=False),
+    UniqueConstraint("brand", "id", "hash"),
+)
+Index("briefs_current", briefs.c.brand, briefs.c.id, unique=True, sqlite_where=text("is_current"))
+
+drafts = Table(
+    "drafts",
+    metadata,
+    Column("seq", Integer, primary_key=True),
+    Column("id", Text, nullable=False, unique=True),
+    Column("brand", Text, nullable=False),
+    Column("brief_id", Text, nullable=False),
+    Column("brief_hash", Text, nullable=False),
+    Column("author", Text, nullable=False),
+    Column("model", Text, nullable=False),
+    Column("adapter", Text),
+    Column("candidate", Integer, nullable=False),
+    Column("text", Text, nullable=False),
+    Column("failure", Text),
+    Column("prompt_tokens", Integer, nullable=False),
+    Column("completion_tokens", Integer, nullable=False),
+    Column("latency_ms", Float),
+    Column("cost_usd", Float),
+    Column("is_recorded", Boolean, nullable=False),
+    Column("distillation_permitted", Boolean, nullable=False),
+    Column("created_at", Text, nullable=False),
+    Column("revision", Integer, nullable=False, server_default=text("0")),
+    ForeignKeyConstraint(["brand", "brief_id", "brief_hash"], ["briefs.brand", "briefs.id", "briefs.hash"]),
+)
+Index("drafts_by_brand", drafts.c.brand, drafts.c.failure, drafts.c.id)
+Index("drafts_by_brief", drafts.c.brand, drafts.c.brief_id, drafts.c.brief_hash)
+WAITING = and_(drafts.c.failure.is_(None), drafts.c.revision == literal_column("0"))
+"""Which drafts wait for a first verdict; the partial indexes' own condition, a literal so that SQLite sees it is."""
+Index("drafts_waiting", drafts.c.brand, drafts.c.seq, sqlite_where=WAITING)
+Index("drafts_waiting_by_author", drafts.c.brand, drafts.c.author, drafts.c.seq, sqlite_where=WAITING)
+
+screenings = Table(
+    "screenings",
+    metadata,
+    Column("seq", Integer, primary_key=True),
+    Column("draft_id", Text, ForeignKey("drafts.id", ondelete="CASCADE"), nullable=False),
+    Column("revision", Integer, nullable=False),
+    Column("guide_version", Text, nullable=False),
+    Column("block_count", Integer, nullable=False),
+    Column("warn_count", Integer, nullable=False),
+    Column("suggest_count", Integer, nullable=False),
+    Column("findings", JSON, nullable=False),
+    Column("checks", JSON, nullable=False),
+    UniqueConstraint("draft_id", "revision", "guide_version"),
+)
+Index("screenings_by_draft", screenings.c.draft_id, screenings.c.revision)
+
+reviews = Table(
+    "reviews",
+    metadata,
+    Column("draft_id", Text, ForeignKey("drafts.id"), primary_key=True),
+    Column("revision", Integer, primary_key=True),
+    Column("verdict", Text, nullable=False),
+    Column("final_text", Text),
+    Column("reasons", JSON, nullable=False),
+    Column("note", Text),
+    Column("reviewer", Text, nullable=False),
+    Column("created_at", Text, nullable=False),
+    CheckConstraint("verdict IN ('approve', 'edit', 'reject')", name="verdict_known"),
+    CheckConstraint("(verdict = 'reject') = (final_text IS NULL)", name="text_unless_rejected"),
+)
+
+attempts = Table(
+    "attempts",
+    metadata,
+    Column("id", Integer, primary_key=True),
+    Column("draft_id", Text, nullable=False),
+    Column("endpoint", Text, nullable=False),
+    Column("reserved_usd", Float, nullable=False),
+    Column("raw", Text),
+    Column("outcome", Text),
+    Column("cost_usd", Float),
+    Column("began_at", Text, nullable=False),
+    Column("finished_at", Text),
+)
+Index("attempts_by_draft", attempts.c.draft_id)
+
+jobs = Table(
+    "jobs",
+    metadata,
+    Column("id", Text, primary_key=True),
+    Column("brand", Text, nullable=False),
+    Column("input_hash", Text, nullable=False),
+    Column("model", Text, nullable=False),
+    Column("adapter", Text),
+    Column("sampling", JSON, nullable=False),
+    Column("variants", Integer, nullable=False),
+    Column("created_at", Text, nullable=False),
+)
+
+answers = Table(
+    "answers",
+    metadata,
+    Column("job_id", Text, ForeignKey("jobs.id"), primary_key=True),
+    Column("row", Integer, primary_key=True),
+    Column("variant", Integer, primary_key=True),
+    Column("id", Text, nullable=False),
+    Column("status", Text, nullable=False),
+    Column("text", Text, nullable=False),
+    Column("reason", Text),
+    Column("findings", JSON, nullable=False),
+    Column("model", Text),
+    Column("adapter", Text),
+    Column("tokens", Integer),
+    Column("latency_ms", Float),
+    Column("cost_usd", Float),
+)
+
+current_reviews = Table(
+    "current_reviews", views, Column("brand", Text), *(Column(c.name, c.type) for c in reviews.columns)
+)
+"""View: the last verdict of every reviewed draft, which alone counts."""
+
+current_screenings = Table("current_screenings", views, *(Column(c.name, c.type) for c in screenings.columns))
+"""View: the last screening of every text, whatever guide version it was made under."""
