@@ -1,0 +1,61 @@
+"""Build `data/base-student/` from text to weights: `python -m brand_voice.pretrain --help`."""
+
+import argparse
+import json
+import os
+import platform
+import random
+from pathlib import Path
+
+from brand_voice.pretrain import pairs
+from brand_voice.pretrain.gate import copy_gate
+from brand_voice.pretrain.tokenizer import train_tokenizer
+from brand_voice.pretrain.train import Recipe, Trainer, new_model, train
+from brand_voice.shipped import shipped
+
+
+def main() -> None:
+    """Train tokenizer and model, measure the copy gate, write the model folder with its training card."""
+    import torch
+
+    options = _options()
+    recipe = Recipe.model_validate_json(options.recipe)
+    options.work.mkdir(parents=True, exist_ok=True)
+    source = pairs.load_natural(options.corpus)
+    tokenizer = train_tokenizer(source, vocab_size=recipe.vocab_size, seed=recipe.seed)
+    trainer = Trainer(recipe, new_model(recipe, tokenizer), compiles=options.compile)
+    if (options.work / "checkpoint.pt").exists():
+        trainer.restore(options.work / "checkpoint.pt")
+    for row in train(trainer, tokenizer, source, work=options.work):
+        print(json.dumps(row), flush=True)
+    gate = copy_gate(trainer.model, tokenizer, pairs.unseen_briefs(random.Random(0), options.gate_briefs, source))
+    print(json.dumps(gate))
+    trainer.model.save_pretrained(options.out)
+    tokenizer.save_pretrained(options.out)
+    curve = [json.loads(line) for line in (options.work / "curve.jsonl").read_text().splitlines()]
+    card = {
+        "recipe": recipe.model_dump(),
+        "corpus": {"natural_pairs": len(source), "brands": len({n.brief.brand for n in source})},
+        "parameters": sum(p.numel() for p in trainer.model.parameters()),
+        "steps": trainer.steps,
+        "copy_gate": gate,
+        "hardware": f"{platform.machine()}, {os.cpu_count()} cores, {trainer.device}",
+        "torch": torch.__version__,
+        "curve": curve[:: max(1, len(curve) // 100)] + curve[-1:],
+    }
+    (options.out / "training.json").write_text(json.dumps(card, indent=1) + "\n", encoding="utf-8")
+
+
+def _options() -> argparse.Namespace:
+    parser = argparse.ArgumentParser(prog="python -m brand_voice.pretrain", description=__doc__)
+    parser.add_argument("--corpus", type=Path, default=shipped("data") / "base-corpus")
+    parser.add_argument("--out", type=Path, default=Path("data/base-student"))
+    parser.add_argument("--work", type=Path, default=Path("workspace/pretrain"), help="checkpoint and loss curve")
+    parser.add_argument("--recipe", default="{}", help="JSON: fields of Recipe that differ from its defaults")
+    parser.add_argument("--compile", action=argparse.BooleanOptionalAction, default=True)
+    parser.add_argument("--gate-briefs", type=int, default=500)
+    return parser.parse_args()
+
+
+if __name__ == "__main__":
+    main()
