@@ -24,6 +24,7 @@ def _environment() -> ImmutableSandboxedEnvironment:
         autoescape=False,
         trim_blocks=True,
         lstrip_blocks=True,
+        auto_reload=False,  # shipped files do not change; else every prompt costs a stat
     )
 
 

@@ -123,6 +123,12 @@ class Store:
         with self._database.read() as connection:
             return tuple(brief_of(row) for row in connection.execute(query).mappings())
 
+    def briefs_by_hash(self, brand: str) -> dict[str, Brief]:
+        """All contents of a brand's briefs, rewritten ones included, by content hash."""
+        query = select(briefs.c.hash, briefs.c.record).where(briefs.c.brand == brand).order_by(briefs.c.is_current)
+        with self._database.read() as connection:
+            return {row["hash"]: brief_of(row) for row in connection.execute(query).mappings()}
+
     def begin(self, *, draft_id: str, endpoint: str, reserved_usd: float) -> int:
         """Commit an attempt with its reserved cost; return its number."""
         values = {"draft_id": draft_id, "endpoint": endpoint, "reserved_usd": reserved_usd, "began_at": now()}

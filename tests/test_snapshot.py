@@ -1,0 +1,138 @@
+import json
+from pathlib import Path
+
+import pytest
+
+from brand_voice import artifacts, snapshot
+from brand_voice.brand import load_brand
+from brand_voice.errors import ArtifactError, InputError
+from brand_voice.records import Approved, Draft, Review
+from brand_voice.screen.similar import masked, similarity
+
+BRAND = load_brand("fjellvik")
+BRIEFS = {b.id: b for b in BRAND.briefs}
+
+
+def approved(count: int | None = None) -> list[Approved]:
+    texts = {(r.brief_id, r.candidate): r.text for r in BRAND.recordings}
+    found = []
+    for line in BRAND.reviews[:count]:
+        brief = BRIEFS[line.brief_id]
+        draft = Draft(
+            id=f"{line.brief_id}-{line.candidate}",
+            brand="fjellvik",
+            brief_id=brief.id,
+            brief_hash=brief.hash,
+            author="teacher",
+            model="recorded",
+            candidate=line.candidate,
+            text=texts[line.brief_id, line.candidate],
+            distillation_permitted=True,
+        )
+        verdict = Review(
+            draft_id=draft.id, revision=1, verdict=line.verdict, final_text=line.final_text, reviewer="recorded"
+        )
+        found.append(Approved(draft, brief, verdict))
+    return found
+
+
+UNSEEN = frozenset(b.hash for b in BRAND.briefs if BRAND.is_unseen(b))
+
+
+@pytest.fixture(scope="module")
+def frozen(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    parent = tmp_path_factory.mktemp("snapshots")
+    return parent / snapshot.freeze(BRAND.guide, approved(), UNSEEN, parent).name
+
+
+def test_a_brief_stands_on_one_side_and_unseen_products_never_train(frozen: Path) -> None:
+    sides: dict[str, set[str]] = {}
+    for example in snapshot.load(frozen):
+        sides.setdefault(example.brief.hash, set()).add(example.split)
+        assert (example.split == "unseen_product") == BRAND.is_unseen(example.brief)
+    assert all(len(found) == 1 for found in sides.values())
+    shares = [len(snapshot.load(frozen, s)) for s in ("train", "validation", "test")]
+    assert 0.6 < shares[0] / sum(shares) < 0.76
+
+
+def test_no_training_text_is_a_near_duplicate_of_a_held_out_one(frozen: Path) -> None:
+    held_out = [masked(e.text, e.brief) for e in snapshot.load(frozen, "validation", "test", "unseen_product")]
+    for example in snapshot.load(frozen, "train"):
+        text = masked(example.text, example.brief)
+        assert max(similarity(text, other) for other in held_out) < snapshot.LEAKAGE_THRESHOLD
+
+
+def test_a_leaked_text_is_left_out_and_counted(tmp_path: Path) -> None:
+    all_of_them = approved()
+    test_side = next(
+        a for a in all_of_them if snapshot.split_of(a.brief, is_unseen=False) == "test" and a.review.final_text
+    )
+    train_side = next(a for a in all_of_them if snapshot.split_of(a.brief, is_unseen=False) == "train")
+    copied = train_side.review.model_copy(update={"final_text": test_side.review.final_text, "verdict": "edit"})
+    leaky = [a for a in all_of_them if a is not train_side] + [train_side._replace(review=copied)]
+    clean = snapshot.freeze(BRAND.guide, all_of_them, UNSEEN, tmp_path / "clean")
+    manifest = snapshot.freeze(BRAND.guide, leaky, UNSEEN, tmp_path / "leaky")
+    before = clean.left_out.get("near_duplicate_of_held_out", 0)
+    assert manifest.left_out["near_duplicate_of_held_out"] == before + 1
+
+
+def test_rejected_text_and_text_whose_terms_forbid_training_never_enter(tmp_path: Path) -> None:
+    mine = approved(200)
+    forbidden = mine[0]._replace(draft=mine[0].draft.model_copy(update={"distillation_permitted": False}))
+    manifest = snapshot.freeze(BRAND.guide, [forbidden, *mine[1:]], UNSEEN, tmp_path)
+    texts = {e.draft_id for e in snapshot.load(tmp_path / manifest.name)}
+    assert forbidden.draft.id not in texts
+    assert not texts & {a.draft.id for a in mine if a.review.verdict == "reject"}
+    assert manifest.left_out["terms_forbid_training"] == 1
+
+
+def test_the_same_content_is_the_same_snapshot_and_other_content_another(tmp_path: Path) -> None:
+    first = snapshot.freeze(BRAND.guide, approved(200), UNSEEN, tmp_path)
+    again = snapshot.freeze(BRAND.guide, approved(200), UNSEEN, tmp_path)
+    other = snapshot.freeze(BRAND.guide, approved(199), UNSEEN, tmp_path)
+    assert first == again
+    assert first.name != other.name
+    assert snapshot.newest(tmp_path, "fjellvik").name == other.name
+
+
+def test_nothing_approved_is_an_error_with_a_remedy(tmp_path: Path) -> None:
+    with pytest.raises(InputError, match="no approved copy"):
+        snapshot.freeze(BRAND.guide, [], UNSEEN, tmp_path)
+    assert not any(tmp_path.iterdir())
+
+
+def test_a_changed_file_is_noticed(tmp_path: Path) -> None:
+    manifest = snapshot.freeze(BRAND.guide, approved(200), UNSEEN, tmp_path)
+    (tmp_path / manifest.name / "train.jsonl").write_text("")
+    with pytest.raises(ArtifactError, match=r"train\.jsonl is missing or was changed"):
+        snapshot.load(tmp_path / manifest.name)
+
+
+def test_a_folder_without_manifest_is_no_snapshot(tmp_path: Path, frozen: Path) -> None:
+    manifest = snapshot.freeze(BRAND.guide, approved(200), UNSEEN, tmp_path)
+    (tmp_path / manifest.name / artifacts.MANIFEST).unlink()
+    with pytest.raises(ArtifactError, match="no snapshot"):
+        snapshot.newest(tmp_path, "fjellvik")
+
+
+def test_a_build_that_fails_leaves_nothing_behind(tmp_path: Path) -> None:
+    with pytest.raises(ZeroDivisionError), artifacts.building(tmp_path / "a") as folder:
+        (folder / "half").write_text("half")
+        raise ZeroDivisionError
+    with pytest.raises(ArtifactError, match="got no manifest"), artifacts.building(tmp_path / "b"):
+        pass
+    assert not any(tmp_path.iterdir())
+
+
+def test_exports_hold_prompt_and_completion(frozen: Path, tmp_path: Path) -> None:
+    from datasets import load_from_disk
+
+    rows = snapshot.export(frozen, BRAND.guide, tmp_path / "out.jsonl")
+    lines = [json.loads(line) for line in (tmp_path / "out.jsonl").read_text().splitlines()]
+    assert len(lines) == rows == len(snapshot.load(frozen))
+    assert lines[0]["completion"][0]["role"] == "assistant"
+    snapshot.export(frozen, BRAND.guide, tmp_path / "hub")
+    dataset = load_from_disk(str(tmp_path / "hub"))
+    assert dataset["train"].num_rows == len(snapshot.load(frozen, "train"))
+    with pytest.raises(InputError, match="exists already"):
+        snapshot.export(frozen, BRAND.guide, tmp_path / "hub")
