@@ -1,0 +1,125 @@
+"""Commands for the student: distill, serve, evaluate, and the demo of the whole loop."""
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from brand_voice.cli.shell import (
+    DEFAULT_WORKSPACE,
+    BrandOption,
+    ConfigOption,
+    JsonOption,
+    WorkspaceOption,
+    notify,
+    opened,
+    read_settings,
+    reports_errors,
+    step_bar,
+)
+
+if TYPE_CHECKING:
+    from brand_voice.serve import StudentServer
+    from brand_voice.workspace import Workspace
+
+app = typer.Typer()
+AdapterOption = Annotated[str | None, typer.Option(help="An adapter; the newest by default.")]
+
+
+@app.command()
+@reports_errors
+def distill(
+    brand: BrandOption,
+    student: Annotated[
+        str | None, typer.Option(help="Folder or hub id of the base; the shipped one by default.")
+    ] = None,
+    snapshot: Annotated[str | None, typer.Option(help="A snapshot; the newest by default.")] = None,
+    epochs: Annotated[float | None, typer.Option(min=0.01, help="Passes over the data.")] = None,
+    max_steps: Annotated[int | None, typer.Option(min=1, help="Stop after this many steps.")] = None,
+    seed: Annotated[int | None, typer.Option(help="Seed of this training.")] = None,
+    workspace: WorkspaceOption = DEFAULT_WORKSPACE,
+    config: ConfigOption = None,
+) -> None:
+    """Train a LoRA on the newest snapshot with TRL; the adapter gets a name of its own."""
+    from brand_voice.loop import train
+
+    settings = read_settings(workspace, config)
+    changed = {"epochs": epochs, "max_steps": max_steps, "seed": seed}
+    training = settings.training.model_copy(update={k: v for k, v in changed.items() if v is not None})
+    settings = settings.model_copy(update={"training": training, "student": student or settings.student})
+    with opened(workspace, brand, settings) as context, step_bar("distill") as on_step:
+        manifest = train(context, snapshot_name=snapshot, on_step=on_step)
+    figures = ", ".join(f"{k} {v}" for k, v in manifest.metrics.items())
+    typer.echo(manifest.name)
+    notify(f"distill: {figures}")
+
+
+@app.command()
+@reports_errors
+def serve(
+    brand: BrandOption,
+    adapter: AdapterOption = None,
+    port: Annotated[int | None, typer.Option(min=1, max=65_535, help="A free one by default.")] = None,
+    workspace: WorkspaceOption = DEFAULT_WORKSPACE,
+    config: ConfigOption = None,
+) -> None:
+    """Serve an adapter through vLLM until Ctrl-C; `write`, `evaluate` and `app` find the server."""
+    from brand_voice.registry import find
+    from brand_voice.serve import publish
+    from brand_voice.student import start_server
+
+    settings = read_settings(workspace, config)
+    if port is not None:
+        settings = settings.model_copy(update={"serve": settings.serve.model_copy(update={"port": port})})
+    with opened(workspace, brand, settings) as context:
+        manifest = find(context.workspace.adapters, brand, adapter)
+        with start_server(context, manifest) as server:
+            publish(server, context.workspace.server_file)
+            notify(f"serving {manifest.name} at {server.base_url}; the key is in {context.workspace.server_file}")
+            server.wait()
+
+
+@app.command()
+@reports_errors
+def evaluate(
+    brand: BrandOption,
+    adapter: AdapterOption = None,
+    workspace: WorkspaceOption = DEFAULT_WORKSPACE,
+    config: ConfigOption = None,
+    as_json: JsonOption = False,
+) -> None:
+    """Set the student beside the teacher on held-out briefs and save the report."""
+    from brand_voice.evaluate import markdown
+    from brand_voice.student import compare
+
+    with opened(workspace, brand, read_settings(workspace, config)) as context:
+        report = compare(context, adapter)
+    typer.echo(report.model_dump_json(indent=2) if as_json else markdown(report))
+
+
+@app.command()
+@reports_errors
+def demo(
+    brand: BrandOption = "tidewater",
+    ui: Annotated[bool, typer.Option("--ui/--no-ui", help="Open the app at the end.")] = True,
+    limit: Annotated[int | None, typer.Option(min=1, help="Briefs at most.")] = None,
+    max_steps: Annotated[int | None, typer.Option(min=1, help="Training steps at most.")] = None,
+    port: Annotated[int | None, typer.Option(min=1, max=65_535, help="Port of the app.")] = None,
+    workspace: WorkspaceOption = Path("workspace/demo"),
+    config: ConfigOption = None,
+) -> None:
+    """Run the whole loop on the recorded teacher and the shipped student, print the report, open the app."""
+    from brand_voice.demo import run
+
+    settings = read_settings(workspace, config)
+    if max_steps is not None:
+        training = settings.training.model_copy(update={"max_steps": max_steps})
+        settings = settings.model_copy(update={"training": training})
+
+    def open_app(place: "Workspace", server: "StudentServer") -> None:
+        from brand_voice.ui.app import run as run_app
+
+        run_app(place, settings, brand=brand, host="127.0.0.1", port=port, opens_browser=True, student=server)
+
+    with opened(workspace, brand, settings) as context:
+        run(context, limit=limit, bar=step_bar, show=typer.echo, open_app=open_app if ui else None)
