@@ -1,0 +1,131 @@
+"""The app: builds the page and serves it on this machine until Ctrl-C.
+
+One process, one workspace, no login yet: hence loopback only. Nothing is shared, measured or served from the disk
+(`allowed_paths` empty, the workspace blocked), and the page loads nothing from elsewhere.
+"""
+
+import html
+import os
+import sys
+import threading
+from typing import Any, TypedDict, Unpack
+
+os.environ.setdefault("GRADIO_ANALYTICS_ENABLED", "False")  # read when gradio is imported
+
+import gradio as gr
+
+from brand_voice.chat import LOOPBACK
+from brand_voice.errors import ServeError
+from brand_voice.serve import StudentServer
+from brand_voice.settings import Settings
+from brand_voice.ui.review_tab import build_review_tab
+from brand_voice.ui.session import Session
+from brand_voice.ui.theme import CSS, HEAD, theme
+from brand_voice.ui.write_tab import build_write_tab
+from brand_voice.workspace import Workspace
+
+MAX_FILE_SIZE = "1mb"
+"""Nothing is uploaded yet."""
+
+
+def build_app(session: Session) -> gr.Blocks:
+    """The page, wired to a session."""
+    with gr.Blocks(title="brand_voice", analytics_enabled=False, fill_width=True) as page:
+        # The key is no secret: only the browser's owner reads what it keeps. A random one would forget at each start.
+        reviewer = gr.BrowserState("", storage_key="brand-voice-reviewer", secret="brand-voice-reviewer")
+        gr.HTML(_header(session), padding=False)
+        with gr.Tabs():
+            with gr.Tab("Write", id="write"):
+                build_write_tab(session, page)
+            with gr.Tab("Review", id="review") as review:
+                build_review_tab(session, page, review, reviewer)
+    return page
+
+
+class Opening(TypedDict, total=False):
+    """How the app is opened."""
+
+    host: str
+    """An address of this machine's own; 127.0.0.1 if left out."""
+    port: int | None
+    """None takes a free one from 7860 on."""
+    opens_browser: bool
+    """Show it in a browser; true if left out."""
+
+
+def launch(session: Session, **opening: Unpack[Opening]) -> gr.Blocks:
+    """Serve the page in the background; closing the returned page ends that.
+
+    Raises:
+        ServeError: the port is in use, or the address is not this machine's own.
+    """
+    host, port = opening.get("host", "127.0.0.1"), opening.get("port")
+    if host not in LOOPBACK:
+        raise ServeError(
+            f"the app has no login, so it listens on this machine only, not on {host}",
+            remedy="leave the address out; from elsewhere: ssh -L 7860:127.0.0.1:7860 this-machine",
+        )
+    page = build_app(session)
+    in_browser = opening.get("opens_browser", True)
+    try:
+        page.launch(server_name=host, server_port=port, inbrowser=in_browser, **_launch_options(session))
+    except OSError as exc:
+        page.close(verbose=False)
+        raise ServeError(
+            f"cannot listen on {host}:{port or '7860 to 7959'}: in use",
+            remedy="choose another port, or leave it out to take a free one",
+        ) from exc
+    return page
+
+
+def run(
+    workspace: Workspace,
+    settings: Settings,
+    *,
+    brand: str | None = None,
+    student: StudentServer | None = None,
+    **opening: Unpack[Opening],
+) -> None:
+    """Serve the app until Ctrl-C, then close everything, the student's server included.
+
+    Raises:
+        BrandVoiceError: brand, store or port cannot be used.
+    """
+    with Session(workspace, settings, brand=brand, student=student) as session:
+        page = launch(session, **opening)
+        print(f"The app is at {page.local_url} (Ctrl-C ends it)", file=sys.stderr, flush=True)
+        try:
+            threading.Event().wait()
+        except KeyboardInterrupt:
+            print("closing", file=sys.stderr)
+        finally:
+            page.close(verbose=False)
+
+
+def _launch_options(session: Session) -> dict[str, Any]:
+    return {
+        "share": False,
+        "run_history": False,
+        "enable_monitoring": False,
+        "mcp_server": False,
+        "pwa": False,
+        "ssr_mode": False,
+        "prevent_thread_lock": True,
+        "quiet": True,
+        "footer_links": [],
+        "allowed_paths": [],
+        "blocked_paths": [str(session.workspace.root.resolve())],
+        "max_file_size": MAX_FILE_SIZE,
+        "theme": theme(),
+        "css": CSS,
+        "head": HEAD,
+    }
+
+
+def _header(session: Session) -> str:
+    count = len(session.brands)
+    return (
+        '<header class="bv-header"><h1>brand_voice</h1>'
+        f"<p>{html.escape(str(count))} brand{'' if count == 1 else 's'}. The brands that come with it are fictional, "
+        "and their recorded copy was written by a language model.</p></header>"
+    )

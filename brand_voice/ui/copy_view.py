@@ -1,0 +1,65 @@
+"""How a text and its findings are shown: spans with a severity, sentences, and a counter. Plain values, no HTML."""
+
+from collections.abc import Sequence
+from itertools import pairwise
+from typing import get_args
+
+from brand_voice.errors import BrandVoiceError
+from brand_voice.guide import Brand
+from brand_voice.records import Brief, Finding, Severity
+from brand_voice.screen.sms import sms_segments
+
+SEVERITIES: tuple[Severity, ...] = get_args(Severity)
+"""Worst first."""
+
+
+def highlighted(text: str, findings: Sequence[Finding] = ()) -> list[tuple[str, str | None]]:
+    """The text in pieces, each under the worst severity that concerns it, or under none."""
+    spans = [(f.start, f.end, f.severity) for f in findings if f.start is not None and f.end is not None]
+    cuts = sorted({0, len(text), *(min(cut, len(text)) for start, end, _ in spans for cut in (start, end))})
+    pieces = []
+    for begin, stop in pairwise(cuts):
+        found = [severity for start, end, severity in spans if start <= begin and stop <= end]
+        worst = min(found, key=SEVERITIES.index).capitalize() if found else None
+        pieces.append((text[begin:stop], worst))
+    return pieces
+
+
+def sentences(findings: Sequence[Finding]) -> str:
+    """One line a finding, the worst first; a suggestion that replaces the span is named."""
+    ordered = sorted(findings, key=lambda f: SEVERITIES.index(f.severity))
+    return "\n".join(_sentence(f) for f in ordered) or "None."
+
+
+def counter(text: str, brief: Brief, guide: Brand) -> str:
+    """The text's length against the channel's limits, for SMS in segments too."""
+    limits = guide.channels.get(brief.channel)
+    if limits is None:
+        return f"{len(text)} characters"
+    parts = [f"{len(text)} of {limits.max_chars} characters"]
+    if len(text) > limits.max_chars:
+        parts.append(f"{len(text) - limits.max_chars} too many")
+    elif len(text) < limits.min_chars:
+        parts.append(f"at least {limits.min_chars}")
+    if "sms" in brief.channel.split("_"):
+        segments = sms_segments(text)
+        parts.append(f"{segments} SMS segment{'' if segments == 1 else 's'}")
+    return " · ".join(parts)
+
+
+def told(error: BrandVoiceError) -> str:
+    """An error as the page says it: what happened, then what to do."""
+    message = error.message.rstrip(". ")
+    return f"{message[:1].upper()}{message[1:]}.\nTo do: {error.remedy}."
+
+
+def spoken(name: str) -> str:
+    """An id as a person reads it: `email_subject` becomes "Email subject"."""
+    return name.replace("_", " ").capitalize().replace("Sms", "SMS")
+
+
+def _sentence(finding: Finding) -> str:
+    message = " ".join(finding.message.split())
+    change = "" if finding.suggestion is None else f" Use “{finding.suggestion}” instead."
+    change = " Take it out." if finding.suggestion == "" else change
+    return f"{finding.severity.capitalize()} · {message}{change}"

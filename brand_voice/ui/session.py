@@ -1,0 +1,252 @@
+"""What the app's handlers close over: brands, store, the writers of both sides, and texts not yet sent to review.
+
+Teachers are opened when first asked: for the recorded teacher that is a local server per brand. A text that was
+written but not sent lives here, in memory, under a token; the store gets it when somebody sends it to review.
+"""
+
+import secrets
+import sys
+import threading
+from collections import OrderedDict
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import ExitStack
+from typing import NamedTuple
+
+from brand_voice import serve
+from brand_voice.brand import BrandFolder, brand_ids, load_brand
+from brand_voice.chat import Chat
+from brand_voice.context import Context, T
+from brand_voice.errors import InputError
+from brand_voice.generate import Request, requests, stream
+from brand_voice.guide import Brand
+from brand_voice.loop import teacher_endpoint
+from brand_voice.prompts import student_messages, teacher_messages
+from brand_voice.recorded import candidates_recorded
+from brand_voice.records import Author, Brief, Draft, Message, Sampling, Screening
+from brand_voice.registry import adapters, find
+from brand_voice.screen.screening import Screener
+from brand_voice.screen.similar import nearest
+from brand_voice.settings import RECORDED, Settings
+from brand_voice.store.store import Store
+from brand_voice.student import start_server
+from brand_voice.ui.student_seat import StudentSeat
+from brand_voice.workspace import Workspace
+
+MAX_UNSENT = 500
+"""Texts kept for sending to review; the oldest go first."""
+MAX_CANDIDATES = 100
+
+
+class Writer(NamedTuple):
+    """Who writes on one side, ready to be asked."""
+
+    author: Author
+    chat: Chat
+    sampling: Sampling
+    render: Callable[[Brand, Brief], tuple[Message, ...]]
+    adapter: str | None = None
+
+
+class Written(NamedTuple):
+    """A finished text, with the brief it answers and its findings."""
+
+    brief: Brief
+    draft: Draft
+    screening: Screening
+
+
+class Session:
+    """A running app's state; safe for threads; a context manager that closes everything it opened."""
+
+    def __init__(
+        self,
+        workspace: Workspace,
+        settings: Settings,
+        *,
+        brand: str | None = None,
+        student: serve.StudentServer | None = None,
+    ) -> None:
+        """Open the workspace.
+
+        Args:
+            workspace: where the store and the adapters are.
+            settings: which teacher, which sampling, what the machine costs.
+            brand: shown first; none takes the one with an adapter, else the first.
+            student: a running server, closed with the session; none attaches to the workspace's own, or starts one in
+                the background as soon as a brand has an adapter.
+
+        Raises:
+            BrandError: unknown brand, or a brand folder breaks the schema.
+            StoreError: the database cannot be used.
+        """
+        self.workspace, self.settings = workspace, settings
+        self.brands = {id_: load_brand(id_, workspace.brands) for id_ in brand_ids(workspace.brands)}
+        distilled = [manifest.brand for manifest in adapters(workspace.adapters)]
+        self.first_brand = self.folder(brand or next((b for b in distilled if b in self.brands), min(self.brands)))
+        self._opened = ExitStack()
+        self._lock = threading.RLock()
+        self._teachers: dict[str, Chat] = {}
+        self._screeners: dict[str, Screener] = {}
+        self._unsent: OrderedDict[str, Written] = OrderedDict()
+        self.store = self._opened.enter_context(Store.open(workspace.database))
+        self.student = StudentSeat(student)
+        self._opened.callback(self.student.close)
+        self.seat_student(self.first_brand.guide.id)
+
+    def __enter__(self) -> "Session":
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """Close teachers, student and store."""
+        self._opened.close()
+
+    def folder(self, brand: str) -> BrandFolder:
+        """A brand by id.
+
+        Raises:
+            BrandError: no such brand.
+        """
+        return self.brands.get(brand) or load_brand(brand, self.workspace.brands)
+
+    def screener(self, brand: str) -> Screener:
+        """The brand's rules, prepared once."""
+        with self._lock:
+            if brand not in self._screeners:
+                folder = self.folder(brand)
+                self._screeners[brand] = Screener(folder.guide, folder.catalogue)
+            return self._screeners[brand]
+
+    def seat_student(self, brand: str) -> None:
+        """Attach to the workspace's server, or start one for the brand's newest adapter, if nobody sits there."""
+        with self._lock:
+            if not self.student.is_empty:
+                return
+            running = serve.attach(self.workspace.server_file)
+            if running is not None:
+                self.student.take(running)
+            elif adapters(self.workspace.adapters, brand):
+                self.student.start(lambda: self._start_student(brand))
+
+    def writer(self, author: Author, brand: str) -> Writer:
+        """Who writes for a brand on the teacher's or the student's side.
+
+        Raises:
+            BrandVoiceError: nobody does at present; the message says why.
+        """
+        settings = self.settings
+        if author == "teacher":
+            return Writer(author, self._teacher(brand), settings.teacher_sampling, teacher_messages)
+        self.seat_student(brand)
+        chat = self.student.chat(brand)
+        return Writer(author, chat, settings.student_sampling, student_messages, adapter=chat.endpoint.model)
+
+    def stream(self, author: Author, brief: Brief) -> Iterator[str | Written]:
+        """Yield a side's text as it is written, then the whole with its findings.
+
+        Raises:
+            BrandVoiceError: nobody to ask, or no text came.
+        """
+        writer = self.writer(author, brief.brand)
+        asked = self._request(writer, brief)
+        for piece in stream(asked, writer.chat, writer.sampling, journal=self.store, adapter=writer.adapter):
+            if isinstance(piece, str):
+                yield piece
+            else:
+                screening = self.screener(brief.brand).screen(piece.text, brief, draft_id=piece.id)
+                yield Written(brief, piece, screening)
+
+    def keep(self, written: Written) -> str:
+        """Keep a text until it is sent; return the token it is found by."""
+        token = secrets.token_urlsafe(12)
+        with self._lock:
+            self._unsent[token] = written
+            while len(self._unsent) > MAX_UNSENT:
+                self._unsent.popitem(last=False)
+        return token
+
+    def send_to_review(self, token: str) -> str:
+        """Store a kept text, its brief and its findings, so that it stands in the review queue; return what became.
+
+        Raises:
+            InputError: the text is no longer at hand, or another one took its place.
+            StoreError: the database cannot be used.
+        """
+        written = self._unsent.get(token)
+        if written is None:
+            raise InputError("This text is no longer at hand", remedy="press Write again, then send it")
+        brief, draft, screening = written
+        stored = self.store.draft(draft.id)
+        if stored is None or not stored.is_ok:
+            self.store.save_brand_briefs([brief])
+            self.store.save_draft(draft)
+            self.store.save_screening(screening)
+            return "In the review queue."
+        if stored.text != draft.text:
+            raise InputError("Another text was sent for this brief meanwhile", remedy="press Write again, then send it")
+        verdicts = self.store.reviews(draft.id)
+        return f"In review already: {verdicts[-1].verdict}." if verdicts else "In the review queue already."
+
+    def known(self, brief: Brief) -> Brief:
+        """The brand's own brief of the same content, or this one under an id made of its content."""
+        same = (b for b in self.folder(brief.brand).briefs if b.hash == brief.hash)
+        return next(same, brief.model_copy(update={"id": f"write-{brief.hash}"}))
+
+    def recorded_briefs(self, brand: str) -> Sequence[Brief]:
+        """The briefs that the recorded teacher can answer."""
+        folder = self.folder(brand)
+        recorded = candidates_recorded(folder.briefs, folder.recordings)
+        return [b for b in folder.briefs if b.hash in recorded]
+
+    def nearest_recorded(self, brief: Brief) -> Brief | None:
+        """The recorded brief most like this one, of the same channel where that has any."""
+        recorded = self.recorded_briefs(brief.brand)
+        briefs = [b for b in recorded if b.channel == brief.channel] or recorded
+        found = nearest(brief.said().lower(), [b.said().lower() for b in briefs])
+        return briefs[found[0]] if found else None
+
+    def _teacher(self, brand: str) -> Chat:
+        name = self.settings.teacher
+        key = f"{RECORDED}/{brand}" if name == RECORDED else name
+        with self._lock:
+            if key not in self._teachers:
+                endpoint = self._opened.enter_context(teacher_endpoint(self._context(brand), name))
+                self._teachers[key] = self._opened.enter_context(Chat(endpoint))
+            return self._teachers[key]
+
+    def _start_student(self, brand: str) -> serve.StudentServer:
+        adapter = find(self.workspace.adapters, brand)
+        server = start_server(self._context(brand), adapter)
+        serve.publish(server, self.workspace.server_file)
+        return server
+
+    def _context(self, brand: str) -> Context:
+        return Context(self.workspace, self.settings, self.folder(brand), self.store, _untracked, _notify)
+
+    def _request(self, writer: Writer, brief: Brief) -> Request:
+        """The first request for this brief that has no text in the store; recorded texts are what they are."""
+        guide = self.folder(brief.brand).guide
+        candidates = 1 if writer.chat.endpoint.is_recorded else MAX_CANDIDATES
+        wanted = requests(
+            [brief],
+            lambda b: writer.render(guide, b),
+            author=writer.author,
+            model=writer.chat.endpoint.model,
+            sampling=writer.sampling,
+            candidates=candidates,
+        )
+        for request in wanted:
+            stored = self.store.draft(request.draft_id)
+            if stored is None or not stored.is_ok:
+                break
+        return request
+
+
+def _untracked(items: Iterable[T], _label: str, _total: int, /) -> Iterable[T]:
+    return items
+
+
+def _notify(line: str) -> None:
+    print(line, file=sys.stderr, flush=True)

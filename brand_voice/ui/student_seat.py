@@ -1,0 +1,93 @@
+"""Where the student sits while the app runs: nobody yet, starting, serving, or failed.
+
+Starting a server takes up to two minutes, so it happens in a thread and the page never waits for it. Everything that
+keeps the student from answering is a `ServeError` that says what to do; the side that asked shows it.
+"""
+
+import threading
+from collections.abc import Callable
+
+from brand_voice.chat import Chat
+from brand_voice.errors import BrandVoiceError, ServeError
+from brand_voice.serve import StudentServer
+
+
+class StudentSeat:
+    """One student server, shared by all pages; safe for threads."""
+
+    def __init__(self, server: StudentServer | None = None) -> None:
+        self._server = server
+        self._error: BrandVoiceError | None = None
+        self._starting: threading.Thread | None = None
+        self._chats: dict[str, Chat] = {}
+        self._lock = threading.Lock()
+
+    @property
+    def is_empty(self) -> bool:
+        """Whether nobody serves, nobody starts and nothing went wrong."""
+        return self._server is None and self._starting is None
+
+    @property
+    def is_starting(self) -> bool:
+        """Whether a server is on its way."""
+        return self._server is None and self._starting is not None and self._error is None
+
+    def start(self, begin: Callable[[], StudentServer]) -> None:
+        """Begin to start a server in the background, unless the seat is taken."""
+        with self._lock:
+            if self.is_empty:
+                # A daemon: closing the app must not wait for it. The server it starts ends with this process.
+                self._starting = threading.Thread(target=self._begin, args=(begin,), name="student", daemon=True)
+                self._starting.start()
+
+    def take(self, server: StudentServer) -> None:
+        """Seat a running server."""
+        self._server = server
+
+    def _begin(self, begin: Callable[[], StudentServer]) -> None:
+        try:
+            self._server = begin()
+        except BrandVoiceError as error:
+            self._error = error
+
+    def chat(self, brand: str) -> Chat:
+        """The student of a brand.
+
+        Raises:
+            BrandVoiceError: nobody answers for this brand now; the remedy says how to change that.
+        """
+        if self._error is not None:
+            raise self._error
+        if self.is_starting:
+            raise ServeError("The student is starting; that can take two minutes", remedy="press Write again then")
+        server = self._server
+        if server is None:
+            raise ServeError(f"there is no adapter of {brand} yet", remedy=f"brand-voice distill --brand {brand}")
+        if not server.is_alive:
+            raise ServeError("The student's server has ended", remedy="start the app again")
+        with self._lock:
+            return self._chat(server, _adapter_of(brand, server))
+
+    def _chat(self, server: StudentServer, adapter: str) -> Chat:
+        if adapter not in self._chats:
+            self._chats[adapter] = Chat(server.endpoint(adapter))
+        return self._chats[adapter]
+
+    def close(self) -> None:
+        """Drop the connections; end the server if this process started it."""
+        for chat in self._chats.values():
+            chat.close()
+        if self._server is not None:
+            self._server.close()
+
+
+def _adapter_of(brand: str, server: StudentServer) -> str:
+    """The brand's newest adapter among those served; names carry the date they were made on."""
+    served = sorted(model for model in server.models if model.startswith(f"{brand}@"))
+    if not served:
+        raise ServeError(
+            f"The student's server runs {', '.join(server.models)}, and nothing for {brand}",
+            remedy=f"once {brand} has an adapter (brand-voice distill --brand {brand}), restart: "
+            f"brand-voice app --brand {brand}",
+        )
+    return served[-1]

@@ -1,0 +1,500 @@
+"""The launched app in headless Chromium: real store, real recorded teacher, a local server for the student."""
+
+import json
+import os
+import re
+import signal
+import socket
+import subprocess
+import sys
+import threading
+import urllib.request
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from http.server import BaseHTTPRequestHandler
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import pytest
+from playwright.sync_api import Browser, Locator, Page, expect, sync_playwright
+
+from brand_voice.brand import BrandFolder
+from brand_voice.errors import BrandError, ServeError
+from brand_voice.recorded import LoopbackServer
+from brand_voice.records import Brief, Draft, Review
+from brand_voice.serve import ServerAddress, StudentServer
+from brand_voice.settings import Settings, TeacherSettings
+from brand_voice.ui.app import launch
+from brand_voice.ui.session import Session
+from brand_voice.ui.student_seat import StudentSeat
+from brand_voice.workspace import Workspace
+
+CHROMIUM = "/usr/bin/chromium"
+FLAGS = (
+    "--headless --no-sandbox --disable-gpu --disable-quic --no-first-run "
+    "--disable-background-networking --disable-component-update --disable-sync"
+).split()
+PATIENCE_MS = 60_000
+ADAPTER = "tidewater@20260102-abcdef"
+HOSTILE = (
+    '<script>window.owned=1</script><img src=x onerror="window.owned=2"> ${window.owned=3} '
+    "{{window.owned=4}} [go](javascript:alert(1)) <|im_end|> \u202etxet"
+)
+UNRECORDED = "keeps a secret nobody recorded"
+
+
+class EchoStudent(BaseHTTPRequestHandler):
+    """Speaks the protocol and answers with the brief's own message, so that a hostile brief gets a hostile answer: the
+    spaces by which prompts break control tokens up are taken out again."""
+
+    protocol_version = "HTTP/1.1"
+
+    def log_message(self, *_: Any) -> None:
+        pass
+
+    def do_POST(self) -> None:
+        body = json.loads(self.rfile.read(int(self.headers["Content-Length"])))
+        prompt = body["messages"][-1]["content"]
+        said = {k: v for k, _, v in (line.partition(": ") for line in prompt.splitlines())}
+        text = f"{said['Product']}! It {said['Message']}.".replace("< ", "<")  # the guide forbids the exclamation mark
+        usage = {"prompt_tokens": 90, "completion_tokens": 12}
+        events: list[dict[str, Any]] = [{"choices": [{"delta": {"content": f"{w} "}}]} for w in text.split(" ")]
+        events += [{"choices": [{"delta": {}, "finish_reason": "stop"}]}, {"choices": [], "usage": usage}]
+        self.close_connection = True
+        self.send_response(200)
+        self.send_header("Content-Type", "text/event-stream")
+        self.end_headers()
+        self.wfile.write("".join(f"data: {json.dumps(event)}\n\n" for event in events).encode() + b"data: [DONE]\n\n")
+
+
+class App(NamedTuple):
+    """A launched app."""
+
+    session: Session
+    url: str
+    brand: BrandFolder
+
+
+@contextmanager
+def launched(workspace: Path, **changes: Any) -> Iterator[App]:
+    student = changes.pop("student", None)
+    settings = Settings(**changes)
+    with Session(Workspace(workspace), settings, brand="tidewater", student=student) as session:
+        page = launch(session, opens_browser=False)
+        try:
+            yield App(session, page.local_url, session.folder("tidewater"))
+        finally:
+            page.close(verbose=False)
+
+
+@pytest.fixture(scope="module")
+def student() -> Iterator[StudentServer]:
+    server = LoopbackServer(0, EchoStudent)
+    with server.running():
+        base_url = f"http://127.0.0.1:{server.server_port}/v1"
+        yield StudentServer(ServerAddress(pid=os.getpid(), base_url=base_url, key="k", models=(ADAPTER,)))
+
+
+@pytest.fixture(scope="module")
+def app(tmp_path_factory: pytest.TempPathFactory, student: StudentServer) -> Iterator[App]:
+    with launched(tmp_path_factory.mktemp("workspace"), student=student, machine_usd_per_hour=0.36) as app:
+        yield app
+
+
+@pytest.fixture(scope="module")
+def browser() -> Iterator[Browser]:
+    with sync_playwright() as playwright:
+        browser = playwright.chromium.launch(executable_path=CHROMIUM, args=FLAGS)
+        yield browser
+        browser.close()
+
+
+@pytest.fixture
+def opened(app: App, browser: Browser) -> Iterator[Callable[..., Page]]:
+    contexts = []
+
+    def open_page(url: str = app.url, width: int = 1280, **options: Any) -> Page:
+        context = browser.new_context(viewport={"width": width, "height": 900}, **options)
+        context.set_default_timeout(PATIENCE_MS)
+        contexts.append(context)
+        page = context.new_page()
+        page.goto(url)
+        expect(page.locator("#write-go")).to_be_visible(timeout=PATIENCE_MS)
+        return page
+
+    expect.set_options(timeout=PATIENCE_MS)
+    yield open_page
+    for context in contexts:
+        context.close()
+
+
+@pytest.fixture
+def drafts(app: App) -> Iterator[list[Draft]]:
+    """Three fresh drafts in an otherwise empty queue."""
+    store, brand = app.session.store, app.brand
+    for number, item in enumerate(store.queue("tidewater")):
+        decide(app, item.draft.id, f"cleaner-{number}")
+    store.save_brand_briefs(brand.briefs[:3])
+    made = [draft_for(brief, f"{len(store.drafts('tidewater'))}-{n}") for n, brief in enumerate(brand.briefs[:3])]
+    store.save_drafts(made)
+    return made
+
+
+def draft_for(brief: Brief, id_: str) -> Draft:
+    return Draft(
+        id=f"draft-{id_}",
+        brand=brief.brand,
+        brief_id=brief.id,
+        brief_hash=brief.hash,
+        author="student",
+        model=ADAPTER,
+        adapter=ADAPTER,
+        text=f"Discover {brief.product.name}, a perfect journey into coffee number {id_}.",
+    )
+
+
+def decide(app: App, draft_id: str, reviewer: str) -> None:
+    text = app.session.store.draft(draft_id).text
+    app.session.store.add_review(
+        Review(draft_id=draft_id, revision=1, verdict="approve", final_text=text, reviewer=reviewer)
+    )
+
+
+def box(page: Page, id_: str) -> Locator:
+    return page.locator(f"#{id_} :is(textarea, input)").first
+
+
+def example(page: Page) -> None:
+    page.locator("#write-example").click()
+    expect(box(page, "brief-name")).not_to_have_value("")
+
+
+def write(page: Page) -> None:
+    page.locator("#write-go").click()
+    expect(page.locator("#side-student-send")).to_be_visible()
+
+
+def review_tab(page: Page, reviewer: str = "Mia") -> Page:
+    page.get_by_role("tab", name="Review").click()
+    expect(page.locator("#review-approve")).to_be_visible()
+    box(page, "review-reviewer").fill(reviewer)
+    box(page, "review-reviewer").blur()
+    return page
+
+
+def in_focus(page: Page, draft: Draft) -> None:
+    expect(box(page, "review-copy")).to_have_value(draft.text)
+
+
+def says(page: Page, id_: str, text: str) -> None:
+    expect(box(page, id_)).to_have_value(re.compile(re.escape(text)))
+
+
+def test_an_example_fills_the_form_and_both_sides_answer_it(app: App, opened: Callable[..., Page]) -> None:
+    page = opened()
+    example(page)
+    write(page)
+    message = box(page, "brief-message").input_value()
+    expect(page.locator("#side-student-text")).to_contain_text(message)
+    expect(page.locator("#side-teacher-send")).to_be_visible()
+    said = page.locator("#side-teacher-text .text").all_inner_texts()
+    assert " ".join("".join(said).split()) in {" ".join(r.text.split()) for r in app.brand.recordings}
+    says(page, "side-teacher-figures", "recorded teacher: list price, not measured")
+    says(page, "side-student-figures", "of a machine at $0.36 an hour")
+    says(page, "side-student-count", " characters")
+    expect(page.locator("#side-student-text .label")).to_have_text(["Warn"])
+    says(page, "side-student-findings", "Warn · No exclamation marks")
+
+
+def test_an_unknown_brief_is_told_plainly_and_the_nearest_recorded_one_is_a_click_away(
+    app: App, opened: Callable[..., Page]
+) -> None:
+    page = opened()
+    example(page)
+    box(page, "brief-message").fill(UNRECORDED)
+    write(page)
+    says(page, "side-teacher-problem", "has no recording for this brief")
+    expect(page.locator("#side-teacher-send")).to_be_hidden()
+    expect(page.locator("#side-student-text")).to_contain_text(UNRECORDED)
+    page.locator("#side-teacher-load").click()
+    expect(box(page, "brief-message")).not_to_have_value(UNRECORDED)
+    write(page)
+    expect(page.locator("#side-teacher-send")).to_be_visible()
+    expect(box(page, "side-teacher-problem")).to_be_hidden()
+
+
+def test_a_text_sent_to_review_stands_in_the_queue_with_its_findings(app: App, opened: Callable[..., Page]) -> None:
+    page = opened()
+    example(page)
+    box(page, "brief-message").fill(UNRECORDED)
+    write(page)
+    page.locator("#side-student-send").click()
+    says(page, "side-student-sent", "In the review queue")
+    stored = app.session.store.queue("tidewater", author="student")[-1]
+    assert UNRECORDED in stored.draft.text
+    assert stored.draft.adapter == ADAPTER
+    assert stored.screening is not None
+    assert "style" in {finding.check for finding in stored.screening.findings}
+    write(page)
+    page.locator("#side-student-send").click()
+    says(page, "side-student-sent", "In the review queue")
+    assert app.session.store.queue("tidewater", author="student")[-1].draft.candidate == stored.draft.candidate + 1
+
+
+def test_a_brief_without_a_message_names_the_field(opened: Callable[..., Page]) -> None:
+    page = opened()
+    example(page)
+    box(page, "brief-message").fill(" ")
+    page.locator("#write-go").click()
+    says(page, "write-notice", "Message is empty")
+
+
+def test_choosing_a_product_fills_in_what_the_catalogue_knows_and_another_brand_empties_it(
+    app: App, opened: Callable[..., Page]
+) -> None:
+    page = opened()
+    product = app.brand.products[3]
+    choose(page, "brief-product", product.name)
+    expect(box(page, "brief-facts")).to_have_value("\n".join(product.facts))
+    choose(page, "brief-brand", "Vela")
+    expect(box(page, "brief-facts")).to_have_value("")
+    says(page, "side-student-problem", "nothing for vela")
+    example(page)
+    page.locator("#write-go").click()
+    expect(page.locator("#side-teacher-send")).to_be_visible()
+
+
+def choose(page: Page, id_: str, name: str) -> None:
+    box(page, id_).click()
+    page.get_by_role("option").filter(has_text=name).first.click()
+
+
+def test_without_an_adapter_the_student_says_what_to_run(opened: Callable[..., Page], tmp_path: Path) -> None:
+    with launched(tmp_path) as alone:
+        page = opened(alone.url)
+        says(page, "side-student-problem", "brand-voice distill --brand tidewater")
+        example(page)
+        page.locator("#write-go").click()
+        expect(page.locator("#side-teacher-send")).to_be_visible()
+        says(page, "side-student-problem", "There is no adapter of tidewater yet")
+
+
+def test_an_unreachable_teacher_is_told_on_its_side_only(
+    opened: Callable[..., Page], tmp_path: Path, student: StudentServer
+) -> None:
+    with socket.socket() as closed:
+        closed.bind(("127.0.0.1", 0))
+        url = f"http://127.0.0.1:{closed.getsockname()[1]}/v1"
+        teacher = TeacherSettings(base_url=url, model="m", max_attempts=1)
+        with launched(tmp_path, student=student, teacher="far", teachers={"far": teacher}) as app:
+            page = opened(app.url)
+            example(page)
+            write(page)
+            says(page, "side-teacher-problem", "cannot connect to 127.0.0.1")
+            expect(page.locator("#side-teacher-send")).to_be_hidden()
+
+
+def test_approve_by_click_stores_the_verdict_and_shows_the_next_draft(
+    app: App, opened: Callable[..., Page], drafts: list[Draft]
+) -> None:
+    page = review_tab(opened(), "Mia")
+    in_focus(page, drafts[0])
+    says(page, "review-position", "1 of 3")
+    says(page, "review-findings", '"perfect" is banned')
+    page.locator("#review-approve").click()
+    in_focus(page, drafts[1])
+    says(page, "review-position", "1 of 2")
+    [verdict] = app.session.store.reviews(drafts[0].id)
+    assert (verdict.verdict, verdict.reviewer, verdict.final_text) == ("approve", "Mia", drafts[0].text)
+
+
+def test_an_edit_is_screened_again_and_its_findings_are_told(
+    app: App, opened: Callable[..., Page], drafts: list[Draft]
+) -> None:
+    page = review_tab(opened())
+    in_focus(page, drafts[0])
+    box(page, "review-copy").fill("An artisanal thing!")
+    says(page, "review-findings", '"artisanal" is banned')
+    page.locator("#review-approve").click()
+    says(page, "review-notice", "You changed the text")
+    page.locator("#review-edit").click()
+    in_focus(page, drafts[1])
+    says(page, "review-notice", '"artisanal" is banned')
+    [verdict] = app.session.store.reviews(drafts[0].id)
+    assert (verdict.verdict, verdict.final_text) == ("edit", "An artisanal thing!")
+    screening = app.session.store.screening(drafts[0].id, revision=1)
+    assert screening is not None
+    assert "lexicon" in {finding.check for finding in screening.findings}
+
+
+def test_a_rejection_without_a_reason_is_refused_and_with_one_by_keys_is_stored(
+    app: App, opened: Callable[..., Page], drafts: list[Draft]
+) -> None:
+    page = review_tab(opened())
+    in_focus(page, drafts[0])
+    page.keyboard.press("r")
+    says(page, "review-notice", "a rejection needs a reason")
+    assert app.session.store.reviews(drafts[0].id) == ()
+    page.keyboard.press("2")
+    page.keyboard.press("4")
+    page.keyboard.press("r")
+    in_focus(page, drafts[1])
+    assert app.session.store.reviews(drafts[0].id)[0].reasons == ("wrong_fact", "cliche")
+
+
+def test_a_verdict_without_a_name_is_refused(app: App, opened: Callable[..., Page], drafts: list[Draft]) -> None:
+    page = review_tab(opened(), "")
+    page.keyboard.press("a")
+    says(page, "review-notice", "needs the name of its reviewer")
+    assert app.session.store.reviews(drafts[0].id) == ()
+
+
+def test_of_two_reviewers_the_second_is_told_and_goes_on(
+    app: App, opened: Callable[..., Page], drafts: list[Draft]
+) -> None:
+    first, second = review_tab(opened(), "Mia"), review_tab(opened(), "Noor")
+    in_focus(first, drafts[0])
+    in_focus(second, drafts[0])
+    first.locator("#review-approve").click()
+    in_focus(first, drafts[1])
+    second.keyboard.press("1")
+    second.locator("#review-reject").click()
+    in_focus(second, drafts[1])
+    says(second, "review-notice", "Somebody decided this first")
+    assert [r.reviewer for r in app.session.store.reviews(drafts[0].id)] == ["Mia"]
+
+
+def test_keys_decide_and_walk_the_queue_but_not_while_somebody_types(
+    app: App, opened: Callable[..., Page], drafts: list[Draft]
+) -> None:
+    page = review_tab(opened())
+    in_focus(page, drafts[0])
+    page.keyboard.press("j")
+    in_focus(page, drafts[1])
+    page.keyboard.press("k")
+    in_focus(page, drafts[0])
+    page.keyboard.press("e")
+    page.keyboard.press("End")
+    page.keyboard.type(" ajark")
+    expect(box(page, "review-copy")).to_have_value(f"{drafts[0].text} ajark")
+    page.keyboard.press("Escape")
+    page.keyboard.press("j")
+    says(page, "review-notice", "You changed the text")
+    page.get_by_role("tab", name="Write").click()
+    page.get_by_role("tab", name="Review").click()
+    expect(box(page, "review-copy")).to_have_value(f"{drafts[0].text} ajark")
+    page.keyboard.press("e")
+    in_focus(page, drafts[1])
+    assert app.session.store.reviews(drafts[0].id)[0].final_text == f"{drafts[0].text} ajark"
+    page.keyboard.press("a")
+    in_focus(page, drafts[2])
+    page.keyboard.press("a")
+    says(page, "review-position", "Nothing of Tidewater Coffee waits for review")
+    assert app.session.store.counts("tidewater").unreviewed == 0
+
+
+def test_the_reviewers_name_survives_a_reload(opened: Callable[..., Page], drafts: list[Draft]) -> None:
+    page = review_tab(opened(), "Mia")
+    page.wait_for_function("Object.keys(localStorage).some(key => key.includes('brand-voice-reviewer'))")
+    page.reload()
+    page.get_by_role("tab", name="Review").click()
+    says(page, "review-reviewer", "Mia")
+
+
+def test_hostile_text_in_brief_and_answer_is_shown_as_text(app: App, opened: Callable[..., Page]) -> None:
+    page = opened()
+    example(page)
+    for field in ("brief-message", "brief-name", "brief-facts"):
+        box(page, field).fill(HOSTILE)
+    write(page)
+    shown = "".join(page.locator("#side-student-text .text").all_inner_texts())
+    assert HOSTILE.removesuffix("\u202etxet") in shown
+    page.locator("#side-student-send").click()
+    says(page, "side-student-sent", "In the review queue")
+    hostile = app.session.store.queue("tidewater", author="student")[-1].draft
+    for item in app.session.store.queue("tidewater"):
+        if item.draft.id != hostile.id:
+            decide(app, item.draft.id, "cleaner")
+    page = review_tab(page)
+    in_focus(page, hostile)
+    page.locator("#review-reject").click()
+    says(page, "review-notice", "a rejection needs a reason")
+    assert page.evaluate("window.owned") is None
+    assert page.locator("a[href^=javascript], img[src=x]").count() == 0
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+def test_a_narrow_page_does_not_scroll_sideways_and_nothing_is_loaded_from_elsewhere(
+    app: App, opened: Callable[..., Page], drafts: list[Draft], scheme: str
+) -> None:
+    page = opened(width=390, color_scheme=scheme)
+    asked: list[str] = []
+    page.on("request", lambda request: asked.append(request.url))
+    page.reload()
+    example(page)
+    write(page)
+    assert page.evaluate("document.documentElement.scrollWidth") == 390
+    review_tab(page)
+    assert page.evaluate("document.documentElement.scrollWidth") == 390
+    assert [url for url in asked if not url.startswith((app.url, "data:", "blob:"))] == []
+    assert len(asked) > 10
+
+
+def test_a_port_in_use_and_another_machines_address_are_refused(app: App) -> None:
+    with socket.socket() as taken:
+        taken.bind(("127.0.0.1", 0))
+        taken.listen()
+        with pytest.raises(ServeError, match="in use"):
+            launch(app.session, port=taken.getsockname()[1], opens_browser=False)
+    with pytest.raises(ServeError, match="no login"):
+        launch(app.session, host="0.0.0.0", opens_browser=False)
+
+
+def test_the_workspace_is_not_served(app: App, browser: Browser) -> None:
+    database = app.session.workspace.database
+    assert database.is_file()
+    context = browser.new_context()
+    answer = context.request.get(f"{app.url}gradio_api/file={database}")
+    context.close()
+    assert answer.status in {403, 404}
+
+
+def test_a_student_on_its_way_is_told_and_one_that_failed_says_why(student: StudentServer) -> None:
+    seat, failed, may_start = StudentSeat(), StudentSeat(), threading.Event()
+    seat.start(lambda: student if may_start.wait(30) else student)
+    with pytest.raises(ServeError, match="is starting"):
+        seat.chat("tidewater")
+    may_start.set()
+    with pytest.raises(ServeError, match="nothing for vela"):
+        settled(seat).chat("vela")
+    assert seat.chat("tidewater").endpoint.model == ADAPTER
+
+    def fail() -> StudentServer:
+        raise ServeError("out of memory", remedy="free some")
+
+    failed.start(fail)
+    with pytest.raises(ServeError, match="out of memory"):
+        settled(failed).chat("tidewater")
+
+
+def settled(seat: StudentSeat) -> StudentSeat:
+    [thread] = [t for t in threading.enumerate() if t.name == "student"] or [None]
+    if thread:
+        thread.join()
+    return seat
+
+
+def test_the_script_serves_the_app_until_ctrl_c(tmp_path: Path) -> None:
+    script = Path(__file__).parents[1] / "app.py"
+    command = [sys.executable, str(script), "--workspace", str(tmp_path), "--no-browser"]
+    with subprocess.Popen(command, stderr=subprocess.PIPE, text=True, cwd=script.parent) as process:
+        line = next(line for line in process.stderr if "The app is at" in line)
+        with urllib.request.build_opener(urllib.request.ProxyHandler({})).open(line.split()[4]) as answer:
+            assert b"brand_voice" in answer.read()
+        process.send_signal(signal.SIGINT)
+        assert process.wait(60) == 0
+
+
+def test_an_unknown_first_brand_is_an_error(tmp_path: Path) -> None:
+    with pytest.raises(BrandError, match="no brand 'nope'"):
+        Session(Workspace(tmp_path), Settings(), brand="nope")
