@@ -4,7 +4,7 @@ Prompt and completion are tokenised apart and joined as ids, so a training row b
 serving will send (Y. Kim, A. Rush 2016, "Sequence-Level Knowledge Distillation": the student learns the teacher's
 texts, not its probabilities). Nothing is truncated: a pair over the limit stops the run. Rank, learning rate and "all
 linear layers" follow "LoRA Without Regret" (Thinking Machines Lab, 2025); gradient checkpointing slows small models
-down and is off.
+down and is off. `benchmarks/distilling.py` lists what each choice saves.
 """
 
 import json
@@ -24,6 +24,8 @@ from brand_voice.settings import TrainingSettings
 from brand_voice.shipped import shipped
 
 if TYPE_CHECKING:
+    from peft import PeftModel
+    from torch import Tensor
     from transformers import PreTrainedModel, PreTrainedTokenizerBase
     from trl import SFTTrainer
 
@@ -64,7 +66,8 @@ def load_student(student: Path) -> tuple["PreTrainedModel", "PreTrainedTokenizer
             trust_remote_code=False,
             use_safetensors=True,
             dtype=torch.bfloat16,
-            attn_implementation="sdpa",
+            # torch 2.13's fused attention takes two and a half times as long as two plain bfloat16 products on a CPU.
+            attn_implementation="sdpa" if torch.cuda.is_available() else "eager",
         )
     except (OSError, ValueError, KeyError) as exc:
         first = str(exc).splitlines()[0]
@@ -232,7 +235,34 @@ def _trainer(
         callbacks=[_progress(on_step)],
     )
     trainer.remove_callback(PrinterCallback)
+    if not has_gpu:
+        score_completions_only(trainer.model)
     return trainer
+
+
+def score_completions_only(model: "PeftModel") -> None:
+    """Let the output layer see only the positions that carry loss: a quarter of a batch, the rest is prompt.
+
+    TRL 1.16 does so where it has a Triton kernel; elsewhere it scores every position and sets the prompt's to zero
+    (`add_fused_lm_head`). The loss is the same sum over the same tokens. Calls without labels pass unchanged.
+    """
+    kept: Tensor | None = None  # (B, T-1), whether the next token carries loss
+
+    def take_labels(_module: Any, args: Any, kwargs: dict[str, Any]) -> tuple[Any, dict[str, Any]]:
+        nonlocal kept
+        labels = kwargs.pop("labels", None)
+        kept = None if labels is None else labels[:, 1:] != IGNORED
+        if kept is not None:
+            kwargs["shift_labels"] = labels[:, 1:][kept].unsqueeze(0)  # (1, N)
+        return args, kwargs
+
+    def drop_prompts(_module: Any, _args: Any, output: Any) -> Any:
+        if kept is not None:
+            output.last_hidden_state = output.last_hidden_state[:, :-1][kept].unsqueeze(0)  # (1, N, D)
+        return output
+
+    model.register_forward_pre_hook(take_labels, with_kwargs=True)
+    model.get_base_model().base_model.register_forward_hook(drop_prompts)
 
 
 def _columns(row: Row) -> dict[str, list[int]]:

@@ -52,15 +52,16 @@ def compare(
     workspace, brand, store = context.workspace, context.brand, context.store
     adapter = find(workspace.adapters, brand.guide.id, adapter_name)
     folder = workspace.snapshots / adapter.snapshot
-    held_out = {e.brief.hash: e for e in snapshot.load(folder, *HELD_OUT)}
-    briefs = {h: e.brief for h, e in held_out.items()}
-    sides = {h: e.split for h, e in held_out.items()}
+    sides = {b.hash: snapshot.split_of(b, is_unseen=brand.is_unseen(b)) for b in store.briefs(brand.guide.id)}
+    # All held-out briefs, not only those whose copy was approved: that would flatter the teacher.
+    briefs = {b.hash: b for b in store.briefs(brand.guide.id) if sides[b.hash] in HELD_OUT}
     with (
         nullcontext(server) if server else serving(context, adapter) as running,
         Chat(running.endpoint(adapter.name)) as chat,
     ):
         answered, seconds = _answer(context, adapter, chat, list(briefs.values()))
-    teacher = [d for d in store.drafts(brand.guide.id, author="teacher") if d.candidate == 0]
+    # One text a brief: the newest first take.
+    teacher = {d.brief_hash: d for d in store.drafts(brand.guide.id, author="teacher") if d.candidate == 0}
     screen_drafts(context)
     screened = store.screenings(brand.guide.id)
 
@@ -74,7 +75,7 @@ def compare(
     price = context.settings.machine_usd_per_hour
     report = evaluate.evaluate(
         adapter,
-        scored(teacher),
+        scored(teacher.values()),
         scored(answered),
         snapshot.load(folder, "train"),
         student_usd=seconds / 3_600 * price if price is not None and seconds else None,

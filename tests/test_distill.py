@@ -189,3 +189,25 @@ def test_padding_changes_nothing(base: Path, snapshot: distill.Snapshot, tidewat
         alone = model(input_ids=ids).logits
         beside = model(input_ids=padded, attention_mask=mask).logits[:, : ids.shape[1]]
     assert torch.allclose(alone, beside, atol=1e-4)
+
+
+def test_scoring_the_completions_alone_changes_neither_loss_nor_gradient(
+    base: Path, snapshot: distill.Snapshot, tidewater: BrandFolder
+) -> None:
+    model, tokenizer = distill.load_student(base)
+    rows = distill.encode(tokenizer, tidewater.guide, snapshot.train[:8], max_length=900)
+    trainer = distill._trainer(model, tokenizer, (rows, []), SETTINGS, on_step=lambda *_: None)
+    batch = next(iter(trainer.get_train_dataloader()))
+
+    def gradient(loss: torch.Tensor) -> torch.Tensor:
+        trainer.model.zero_grad()
+        loss.backward()
+        return torch.cat([p.grad.flatten() for p in trainer.model.parameters() if p.grad is not None])
+
+    logits = trainer.model(input_ids=batch["input_ids"], attention_mask=batch["attention_mask"]).logits
+    assert logits.shape[:2] == batch["labels"].shape, "a call without labels scores every position"
+    whole = torch.nn.functional.cross_entropy(logits[:, :-1].flatten(0, 1).float(), batch["labels"][:, 1:].flatten())
+    expected = gradient(whole)
+    loss = trainer.compute_loss(trainer.model, batch)
+    assert loss.item() == pytest.approx(whole.item(), rel=1e-4)
+    assert torch.nn.functional.cosine_similarity(gradient(loss), expected, dim=0) > 0.999

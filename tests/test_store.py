@@ -250,6 +250,10 @@ def test_pages_of_the_queue_hold_each_waiting_draft_once(tmp_path_factory, event
             while page := store.queue("tidewater", limit=limit, after=paged[-1] if paged else None, author=author):
                 paged += [item.draft.id for item in page]
             assert paged == [draft for draft, by in waiting.items() if author in (None, by)]
+            places = [store.place("tidewater", draft, author=author) for draft in paged]
+            assert [(p.position, p.total) for p in places] == [(n, len(paged)) for n in range(1, len(paged) + 1)]
+            assert [p.previous for p in places] == [None, *paged[:-1]][: len(paged)]
+            assert [p.next for p in places] == [*paged[1:], None][: len(paged)]
 
 
 def test_the_queue_carries_the_last_screening_and_refuses_an_unknown_place(store: Store):

@@ -13,10 +13,10 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from http.server import BaseHTTPRequestHandler
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any, Literal, NamedTuple
 
 import pytest
-from playwright.sync_api import Browser, Locator, Page, expect, sync_playwright
+from playwright.sync_api import BrowserContext, Locator, Page, expect, sync_playwright
 
 from brand_voice.brand import BrandFolder
 from brand_voice.errors import BrandError, ServeError
@@ -34,7 +34,7 @@ FLAGS = (
     "--headless --no-sandbox --disable-gpu --disable-quic --no-first-run "
     "--disable-background-networking --disable-component-update --disable-sync"
 ).split()
-PATIENCE_MS = 60_000
+PATIENCE_MS = 120_000
 ADAPTER = "tidewater@20260102-abcdef"
 HOSTILE = (
     '<script>window.owned=1</script><img src=x onerror="window.owned=2"> ${window.owned=3} '
@@ -102,30 +102,31 @@ def app(tmp_path_factory: pytest.TempPathFactory, student: StudentServer) -> Ite
 
 
 @pytest.fixture(scope="module")
-def browser() -> Iterator[Browser]:
-    with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=CHROMIUM, args=FLAGS)
-        yield browser
-        browser.close()
+def browser() -> Iterator[BrowserContext]:
+    """One browser with one cache: loading Gradio's scripts takes longer than most tests."""
+    expect.set_options(timeout=PATIENCE_MS)
+    with sync_playwright() as playwright, playwright.chromium.launch(executable_path=CHROMIUM, args=FLAGS) as chromium:
+        context = chromium.new_context()
+        context.set_default_timeout(PATIENCE_MS)
+        yield context
 
 
 @pytest.fixture
-def opened(app: App, browser: Browser) -> Iterator[Callable[..., Page]]:
-    contexts = []
+def opened(app: App, browser: BrowserContext) -> Iterator[Callable[..., Page]]:
+    pages = []
 
-    def open_page(url: str = app.url, width: int = 1280, **options: Any) -> Page:
-        context = browser.new_context(viewport={"width": width, "height": 900}, **options)
-        context.set_default_timeout(PATIENCE_MS)
-        contexts.append(context)
-        page = context.new_page()
+    def open_page(url: str = app.url, width: int = 1280, scheme: Literal["light", "dark"] = "light") -> Page:
+        page = browser.new_page()
+        pages.append(page)
+        page.set_viewport_size({"width": width, "height": 900})
+        page.emulate_media(color_scheme=scheme)
         page.goto(url)
-        expect(page.locator("#write-go")).to_be_visible(timeout=PATIENCE_MS)
+        expect(page.locator("#write-go")).to_be_visible()
         return page
 
-    expect.set_options(timeout=PATIENCE_MS)
     yield open_page
-    for context in contexts:
-        context.close()
+    for page in pages:
+        page.close()
 
 
 @pytest.fixture
@@ -190,19 +191,23 @@ def says(page: Page, id_: str, text: str) -> None:
     expect(box(page, id_)).to_have_value(re.compile(re.escape(text)))
 
 
+def shown(page: Page, id_: str) -> str:
+    """The text of a highlighted text, without the labels of its spans."""
+    return " ".join("".join(page.locator(f"#{id_} .text").all_inner_texts()).split())
+
+
 def test_an_example_fills_the_form_and_both_sides_answer_it(app: App, opened: Callable[..., Page]) -> None:
     page = opened()
     example(page)
     write(page)
     message = box(page, "brief-message").input_value()
-    expect(page.locator("#side-student-text")).to_contain_text(message)
+    assert message in shown(page, "side-student-text")
     expect(page.locator("#side-teacher-send")).to_be_visible()
-    said = page.locator("#side-teacher-text .text").all_inner_texts()
-    assert " ".join("".join(said).split()) in {" ".join(r.text.split()) for r in app.brand.recordings}
+    assert shown(page, "side-teacher-text") in {" ".join(r.text.split()) for r in app.brand.recordings}
     says(page, "side-teacher-figures", "recorded teacher: list price, not measured")
     says(page, "side-student-figures", "of a machine at $0.36 an hour")
     says(page, "side-student-count", " characters")
-    expect(page.locator("#side-student-text .label")).to_have_text(["Warn"])
+    expect(page.locator("#side-student-text .label").first).to_have_text("Warn")
     says(page, "side-student-findings", "Warn · No exclamation marks")
 
 
@@ -215,7 +220,7 @@ def test_an_unknown_brief_is_told_plainly_and_the_nearest_recorded_one_is_a_clic
     write(page)
     says(page, "side-teacher-problem", "has no recording for this brief")
     expect(page.locator("#side-teacher-send")).to_be_hidden()
-    expect(page.locator("#side-student-text")).to_contain_text(UNRECORDED)
+    assert UNRECORDED in shown(page, "side-student-text")
     page.locator("#side-teacher-load").click()
     expect(box(page, "brief-message")).not_to_have_value(UNRECORDED)
     write(page)
@@ -394,11 +399,13 @@ def test_keys_decide_and_walk_the_queue_but_not_while_somebody_types(
 
 
 def test_the_reviewers_name_survives_a_reload(opened: Callable[..., Page], drafts: list[Draft]) -> None:
-    page = review_tab(opened(), "Mia")
-    page.wait_for_function("Object.keys(localStorage).some(key => key.includes('brand-voice-reviewer'))")
+    page = opened()
+    before = page.evaluate("localStorage['brand-voice-reviewer'] ?? null")
+    review_tab(page, "Zoë")
+    page.wait_for_function("before => (localStorage['brand-voice-reviewer'] ?? null) !== before", arg=before)
     page.reload()
     page.get_by_role("tab", name="Review").click()
-    says(page, "review-reviewer", "Mia")
+    says(page, "review-reviewer", "Zoë")
 
 
 def test_hostile_text_in_brief_and_answer_is_shown_as_text(app: App, opened: Callable[..., Page]) -> None:
@@ -407,8 +414,7 @@ def test_hostile_text_in_brief_and_answer_is_shown_as_text(app: App, opened: Cal
     for field in ("brief-message", "brief-name", "brief-facts"):
         box(page, field).fill(HOSTILE)
     write(page)
-    shown = "".join(page.locator("#side-student-text .text").all_inner_texts())
-    assert HOSTILE.removesuffix("\u202etxet") in shown
+    assert HOSTILE.removesuffix("\u202etxet").strip() in shown(page, "side-student-text")
     page.locator("#side-student-send").click()
     says(page, "side-student-sent", "In the review queue")
     hostile = app.session.store.queue("tidewater", author="student")[-1].draft
@@ -427,7 +433,7 @@ def test_hostile_text_in_brief_and_answer_is_shown_as_text(app: App, opened: Cal
 def test_a_narrow_page_does_not_scroll_sideways_and_nothing_is_loaded_from_elsewhere(
     app: App, opened: Callable[..., Page], drafts: list[Draft], scheme: str
 ) -> None:
-    page = opened(width=390, color_scheme=scheme)
+    page = opened(width=390, scheme=scheme)
     asked: list[str] = []
     page.on("request", lambda request: asked.append(request.url))
     page.reload()
@@ -450,18 +456,21 @@ def test_a_port_in_use_and_another_machines_address_are_refused(app: App) -> Non
         launch(app.session, host="0.0.0.0", opens_browser=False)
 
 
-def test_the_workspace_is_not_served(app: App, browser: Browser) -> None:
+def test_the_workspace_is_not_served(app: App, browser: BrowserContext) -> None:
     database = app.session.workspace.database
     assert database.is_file()
-    context = browser.new_context()
-    answer = context.request.get(f"{app.url}gradio_api/file={database}")
-    context.close()
+    answer = browser.request.get(f"{app.url}gradio_api/file={database}")
     assert answer.status in {403, 404}
 
 
 def test_a_student_on_its_way_is_told_and_one_that_failed_says_why(student: StudentServer) -> None:
     seat, failed, may_start = StudentSeat(), StudentSeat(), threading.Event()
-    seat.start(lambda: student if may_start.wait(30) else student)
+
+    def begin() -> StudentServer:
+        may_start.wait()
+        return student
+
+    seat.start(begin)
     with pytest.raises(ServeError, match="is starting"):
         seat.chat("tidewater")
     may_start.set()
@@ -478,8 +487,7 @@ def test_a_student_on_its_way_is_told_and_one_that_failed_says_why(student: Stud
 
 
 def settled(seat: StudentSeat) -> StudentSeat:
-    [thread] = [t for t in threading.enumerate() if t.name == "student"] or [None]
-    if thread:
+    for thread in (t for t in threading.enumerate() if t.name == "student"):
         thread.join()
     return seat
 

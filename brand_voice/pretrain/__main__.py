@@ -27,8 +27,9 @@ def main() -> None:
     trainer = Trainer(recipe, new_model(recipe, tokenizer), compiles=options.compile)
     if (options.work / "checkpoint.pt").exists():
         trainer.restore(options.work / "checkpoint.pt")
-    for row in train(trainer, tokenizer, source, work=options.work):
-        print(json.dumps(row), flush=True)
+    if trainer.tokens < recipe.tokens:
+        for row in train(trainer, tokenizer, source, work=options.work):
+            print(json.dumps(row), flush=True)
     gate = copy_gate(trainer.model, tokenizer, pairs.unseen_briefs(random.Random(0), options.gate_briefs, source))
     print(json.dumps(gate))
     trainer.model.save_pretrained(options.out)

@@ -35,6 +35,19 @@ LIMITS = {
 SHORT_CHANNELS = sorted(name for name, limits in LIMITS.items() if limits.max_chars <= 160)
 """Where sentences put together from fields can pass; longer copy is learned from natural pairs alone."""
 
+WORD = re.compile(r"[a-z]{4,}")
+OTHER_WORDS = 0.25
+"""Share of the words common to brief and copy that are changed in a draw."""
+COMMON = frozenset(
+    """
+    about after again also around because been before both comes does down each enough even every first from
+    gets gives goes have here into just keep keeps know last less like long made make makes more most much need
+    never next only open other over part right same some still take takes than that their them then there they
+    this through under until upon very want well were what when where which while will with without work works
+    your yours
+    """.split()
+)
+
 NUMBER = re.compile(r"\d+(?:[.,]\d+)*")
 
 
@@ -177,10 +190,19 @@ def _renamed(rng: random.Random, pair: Natural) -> Natural:
     for found in set(NUMBER.findall(said)):
         if len(found) > 1 and rng.random() < 0.5 and not _inside(found, (*swaps, name, brief.offer or "")):
             swaps[found] = invent.number(rng, found)
+    swaps |= _other_words(rng, pair)
     changed = swap(text, swaps)
     if len(changed) > LIMITS[brief.channel].max_chars:
         return pair
     return Natural(pair.voice_line, _swap_brief(brief, swaps), changed)
+
+
+def _other_words(rng: random.Random, pair: Natural) -> dict[str, str]:
+    """New words for some that the copy takes from facts and message: what it says must be read, not remembered."""
+    told = " ".join((*pair.brief.product.facts, pair.brief.key_message)).lower()
+    shared = set(WORD.findall(told)) & set(WORD.findall(pair.text.lower())) - COMMON
+    swaps = {word: invent.word(rng) for word in sorted(shared) if rng.random() < OTHER_WORDS}
+    return swaps | {word.capitalize(): new.capitalize() for word, new in swaps.items()}
 
 
 def _inside(number: str, texts: tuple[str, ...]) -> bool:

@@ -32,7 +32,7 @@ class Recipe(Record):
     hidden_size: int = 256
     layers: int = 6
     intermediate_size: int = 704
-    tokens: int = 13_000_000
+    tokens: int = 20_000_000
     """Training tokens, prompts included, padding not."""
     batch_tokens: int = 6_144
     learning_rate: float = 0.012
@@ -40,7 +40,7 @@ class Recipe(Record):
     prompt_weight: float = 0.1
     """Weight of the loss on prompt tokens, against 1 on the completion."""
     warmup_steps: int = 60
-    drills_until: float = 0.16
+    drills_until: float = 0.1
     """Share of the tokens that are drills alone."""
     decay_from: float = 0.65
     """Share of the tokens after which the learning rate falls linearly to a twentieth."""
@@ -51,8 +51,8 @@ class Recipe(Record):
         if progress < self.drills_until:
             return (1.0, 0.0, 0.0)
         if progress < self.decay_from:
-            return (0.30, 0.25, 0.45)
-        return (0.12, 0.10, 0.78)
+            return (0.25, 0.30, 0.45)
+        return (0.20, 0.20, 0.60)
 
     def rate(self, step: int, progress: float) -> float:
         """Factor on the learning rate: warm-up, constant, linear decay."""

@@ -187,7 +187,7 @@ class _Handlers:
         if not current or self._store.reviews(current):
             return self.head(values)
         place = self._store.place(values[self._tab.brand], current, author=self._author(values))
-        return {self._tab.position: f"{place.position} of {place.total}"}
+        return {self._tab.position: f"{place.position} of {place.total} in the queue"}
 
     def step(self, way: str) -> Callable[[Values], Values]:
         """A handler that goes to the next or the previous draft; the ends are ends."""
@@ -285,7 +285,7 @@ class _Handlers:
         return {
             **{part: said[label] for label, part in tab.facts.items()},
             tab.draft_id: draft.id,
-            tab.position: f"{place.position} of {place.total}",
+            tab.position: f"{place.position} of {place.total} in the queue",
             tab.who: f"{draft.author.capitalize()} · {draft.adapter or draft.model}",
             tab.marked: highlighted(draft.text, findings) if has_spans else [],
             tab.copy: draft.text,

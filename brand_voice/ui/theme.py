@@ -92,7 +92,7 @@ footer { display: none !important; }
 .form { background: transparent !important; border: 0 !important; gap: 12px !important; }
 .form > .block { background: transparent !important; }
 .wrap-inner { padding: 5px 8px !important; }
-.wrap-inner input { text-overflow: ellipsis; padding-right: 14px; }
+.wrap-inner input { text-overflow: ellipsis; padding-right: 26px !important; }
 .block .wrap:has(> .wrap-inner) { border: 1px solid var(--input-border-color) !important; }
 button[role=tab] { color: var(--body-text-color-subdued) !important; }
 button[role=tab].selected { color: var(--body-text-color) !important; font-weight: 600; }
@@ -120,7 +120,7 @@ button[role=tab].selected { color: var(--body-text-color) !important; font-weigh
 .bv-copy .textfield { display: block !important; font-size: 0; line-height: 0; word-break: normal;
   overflow-wrap: anywhere; }
 .bv-copy .text { font-size: 17px; line-height: 28px; color: var(--body-text-color) !important; }
-.bv-copy .token.highlighted { margin: 0; padding: 0; cursor: text;
+.bv-copy .token.highlighted { margin: 0; padding: 0; cursor: text; white-space: nowrap;
   background-image: linear-gradient(var(--bv-veil), var(--bv-veil)); }
 .bv-copy .token.highlighted .text { background: inherit; border-radius: 3px; padding: 2px 3px; }
 .bv-copy .label { font-size: 11px; line-height: 16px; text-transform: none; vertical-align: 2px; margin: 0 3px; }
@@ -135,6 +135,7 @@ button[role=tab].selected { color: var(--body-text-color) !important; font-weigh
 @media (max-width: 640px) {
   .gradio-container { padding: 14px 12px 40px !important; }
   .bv-card { padding: 12px !important; }
+  .bv-card button.lg { padding: 9px 4px !important; font-size: 13px !important; }
 }
 """
 
@@ -147,12 +148,9 @@ HEAD = """
   const press = (id) => { const button = document.getElementById(id); if (seen(button)) button.click(); };
   const isTyping = (element) =>
     element.isContentEditable || element.matches("textarea, select, input:not([type=checkbox]):not([type=radio])");
-  let isChanged = false;
-  document.addEventListener("input", (event) => { if (event.target === copyBox()) isChanged = true; }, true);
-  document.addEventListener("click", (event) => {
-    const button = event.target.closest("[id^=review-]");
-    if (button && button.tagName === "BUTTON") isChanged = false;
-  }, true);
+  const inFocus = () => document.querySelector("#review-draft-id :is(textarea, input)").value;
+  let changed = null;
+  document.addEventListener("input", (event) => { if (event.target === copyBox()) changed = inFocus(); }, true);
   document.addEventListener("keydown", (event) => {
     const target = event.target;
     if ((event.ctrlKey || event.metaKey) && event.key === "Enter") {
@@ -163,7 +161,7 @@ HEAD = """
     if (event.key === "Escape" && isTyping(target)) { target.blur(); return; }
     if (event.ctrlKey || event.metaKey || event.altKey || event.repeat || isTyping(target)) return;
     const key = event.key.toLowerCase();
-    if (key === "e" && seen(copyBox()) && !isChanged) { event.preventDefault(); copyBox().focus(); return; }
+    if (key === "e" && seen(copyBox()) && changed !== inFocus()) { event.preventDefault(); copyBox().focus(); return; }
     if (key === "e") press("review-edit");
     else if (key in review) press(review[key]);
     else if (key >= "1" && key <= "9") {

