@@ -154,6 +154,9 @@ def _vllm(plan: Plan, settings: ServeSettings, port: int) -> list[str]:
         flags.append("--enforce-eager")
     if not plan.is_gpu:
         options["--block-size"] = CPU_BLOCK_SIZE
+        # vLLM 0.32 on a CPU dies of a seeded request whose prompt is split over two batches ("CPU Generator does not
+        # use offset"): a prompt is computed whole or waits.
+        flags.append("--no-enable-chunked-prefill")
     if plan.loras:
         options |= {"--max-loras": len(plan.loras), "--max-lora-rank": plan.max_lora_rank}
         modules = [json.dumps({"name": name, "path": str(path)}) for name, path in plan.loras.items()]

@@ -1,6 +1,7 @@
 """The base student's recipe in miniature: from text to a model folder, and on from a checkpoint."""
 
 import json
+import os
 import random
 import subprocess
 import sys
@@ -99,11 +100,35 @@ def test_its_card_tells_recipe_losses_and_gate(built: Path) -> None:
 
 
 def test_a_stopped_run_goes_on_from_its_checkpoint(built: Path) -> None:
+    from transformers import AutoTokenizer
+
+    from brand_voice.pretrain.__main__ import load_tokenizer
     from brand_voice.pretrain.train import Recipe, Trainer, new_model
 
     recipe = Recipe.model_validate(RECIPE)
-    tokenizer = train_tokenizer(SOURCE, vocab_size=recipe.vocab_size, seed=recipe.seed)
+    tokenizer = load_tokenizer(built / "work" / "tokenizer", [], recipe)
+    assert tokenizer.get_vocab() == AutoTokenizer.from_pretrained(built / "out").get_vocab()
     fresh = Trainer(recipe, new_model(recipe, tokenizer), compiles=False)
     fresh.restore(built / "work" / "checkpoint.pt")
     assert fresh.tokens >= 30_000
     assert fresh.steps > 0
+
+
+def test_the_tokenizer_is_the_same_in_every_process() -> None:
+    """Set order once changed it between runs, and a resumed run gave its ids new meanings."""
+    code = (
+        "import hashlib\nfrom test_pretrain import SOURCE, train_tokenizer\n"
+        "made = train_tokenizer(SOURCE[:200], vocab_size=500, seed=1).backend_tokenizer.to_str()\n"
+        "print(hashlib.sha256(made.encode()).hexdigest())"
+    )
+    told = [
+        subprocess.run(
+            [sys.executable, "-c", code],
+            env=os.environ | {"PYTHONHASHSEED": seed, "PYTHONPATH": str(Path(__file__).parent)},
+            check=True,
+            capture_output=True,
+            timeout=120,
+        ).stdout
+        for seed in ("1", "2")
+    ]
+    assert told[0] == told[1]

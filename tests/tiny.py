@@ -74,7 +74,7 @@ def tiny_adapter(adapters: Path, base: Path, *, brand: str = "tidewater", seed: 
     with torch.no_grad():
         for parameter_name, weight in tuned.named_parameters():
             if "lora_B" in parameter_name:
-                weight *= LORA_STRENGTH
+                weight.mul_(LORA_STRENGTH)
                 weight[:2] *= "o_proj" not in parameter_name and "down_proj" not in parameter_name
     tuned.save_pretrained(folder)
     write_manifest(folder, _manifest(name, folder, base, brand))

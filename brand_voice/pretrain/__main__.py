@@ -6,13 +6,16 @@ import os
 import platform
 import random
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from brand_voice.pretrain import pairs
 from brand_voice.pretrain.gate import copy_gate
 from brand_voice.pretrain.tokenizer import train_tokenizer
 from brand_voice.pretrain.train import Recipe, Trainer, new_model, train
 from brand_voice.shipped import shipped
+
+if TYPE_CHECKING:
+    from transformers import PreTrainedTokenizerFast
 
 
 def main() -> None:
@@ -23,7 +26,7 @@ def main() -> None:
     recipe = Recipe.model_validate_json(options.recipe)
     options.work.mkdir(parents=True, exist_ok=True)
     source = pairs.load_natural(options.corpus)
-    tokenizer = train_tokenizer(source, vocab_size=recipe.vocab_size, seed=recipe.seed)
+    tokenizer = load_tokenizer(options.work / "tokenizer", source, recipe)
     trainer = Trainer(recipe, new_model(recipe, tokenizer), compiles=options.compile)
     if (options.work / "checkpoint.pt").exists():
         trainer.restore(options.work / "checkpoint.pt")
@@ -43,10 +46,20 @@ def main() -> None:
         "copy_gate": gate,
         "hardware": f"{platform.machine()}, {os.cpu_count()} cores, {trainer.device}",
         "torch": torch.__version__,
+        "history": options.history,
         "curve": curve[:: max(1, len(curve) // 100)] + curve[-1:],
     }
     (options.out / "training.json").write_text(json.dumps(card, indent=1) + "\n", encoding="utf-8")
     (options.out / "README.md").write_text(model_card(card), encoding="utf-8")
+
+
+def load_tokenizer(folder: Path, source: list[pairs.Natural], recipe: Recipe) -> "PreTrainedTokenizerFast":
+    """The run's tokenizer: trained once, then read, so that a resumed run gives every id the meaning it had."""
+    from transformers import PreTrainedTokenizerFast
+
+    if not folder.exists():
+        train_tokenizer(source, vocab_size=recipe.vocab_size, seed=recipe.seed).save_pretrained(folder)
+    return PreTrainedTokenizerFast.from_pretrained(folder)
 
 
 def model_card(card: dict[str, Any]) -> str:
@@ -69,7 +82,9 @@ real work choose a real student.
   at every draw (name, numbers, offer, facts), and invented pairs that drill copying. The demo brands are not in it.
 - Training: {last["tokens"]:,} tokens, {card["steps"]:,} steps, {card["hardware"]}, torch {card["torch"]}; last training
   loss {last["loss"]}, validation loss {last["validation_loss"]} (nats a completion token, natural pairs held out).
-- Copy gate: invented names, offers and codes copied exactly in greedy answers: {copied}. The goal is 98% and 97%.
+- Copy gate: invented names, offers and codes copied exactly in greedy answers: {copied}. The goal is 98% and 97%:
+  this version falls short of it.
+- History: {card["history"]}
 """
 
 
@@ -81,6 +96,7 @@ def _options() -> argparse.Namespace:
     parser.add_argument("--recipe", default="{}", help="JSON: fields of Recipe that differ from its defaults")
     parser.add_argument("--compile", action=argparse.BooleanOptionalAction, default=True)
     parser.add_argument("--gate-briefs", type=int, default=500)
+    parser.add_argument("--history", default="one run", help="what the run went through, for the cards")
     return parser.parse_args()
 
 

@@ -187,7 +187,7 @@ def _renamed(rng: random.Random, pair: Natural) -> Natural:
     elif brief.offer and brief.offer in text and rng.random() < 0.75:
         swaps[brief.offer] = invent.offer(rng)
     said = brief.said()
-    for found in set(NUMBER.findall(said)):
+    for found in sorted(set(NUMBER.findall(said))):  # a set's order differs from run to run
         if len(found) > 1 and rng.random() < 0.5 and not _inside(found, (*swaps, name, brief.offer or "")):
             swaps[found] = invent.number(rng, found)
     swaps |= _other_words(rng, pair)
