@@ -9,6 +9,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Iterator
+from contextlib import suppress
 from pathlib import Path
 
 import pytest
@@ -75,8 +76,10 @@ def served(place: Path) -> Iterator[Path]:
         server = subprocess.Popen(["bash", "-c", f"exec {serve}"], cwd=place, env=environment(place), stderr=told)
         address = place / "workspace" / "server.json"
         deadline = time.monotonic() + 280
-        while not address.exists() and server.poll() is None and time.monotonic() < deadline:
-            os.sched_yield()
+        while not address.exists() and time.monotonic() < deadline:
+            with suppress(subprocess.TimeoutExpired):
+                server.wait(0.5)
+                break
         assert address.exists(), (place / "serve.txt").read_text()
         yield place
         server.send_signal(signal.SIGINT)
