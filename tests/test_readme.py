@@ -74,16 +74,18 @@ def served(place: Path) -> Iterator[Path]:
         run(place, command)
     with (place / "serve.txt").open("w") as told:
         server = subprocess.Popen(["bash", "-c", f"exec {serve}"], cwd=place, env=environment(place), stderr=told)
-        address = place / "workspace" / "server.json"
-        deadline = time.monotonic() + 280
-        while not address.exists() and time.monotonic() < deadline:
-            with suppress(subprocess.TimeoutExpired):
-                server.wait(0.5)
-                break
-        assert address.exists(), (place / "serve.txt").read_text()
-        yield place
-        server.send_signal(signal.SIGINT)
-        assert server.wait(60) == 130
+        try:
+            address = place / "workspace" / "server.json"
+            deadline = time.monotonic() + 280
+            while not address.exists() and time.monotonic() < deadline:
+                with suppress(subprocess.TimeoutExpired):
+                    server.wait(0.5)
+                    break
+            assert address.exists(), (place / "serve.txt").read_text()
+            yield place
+        finally:
+            server.send_signal(signal.SIGINT)
+            assert server.wait(60) == 130
 
 
 def test_the_commands_up_to_serve_leave_one_adapter_and_a_server(served: Path) -> None:
