@@ -1,0 +1,1 @@
+"""What the product does per second, on the machine it runs on: `python -m benchmarks`, or `make bench`."""

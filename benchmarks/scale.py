@@ -1,0 +1,50 @@
+"""How much is measured: enough for a table, or just enough to see that a benchmark runs."""
+
+from typing import NamedTuple
+
+
+class Scale(NamedTuple):
+    """Sizes of all benchmarks."""
+
+    screening_s: float = 3.0
+    """CPU seconds per brand."""
+    rows: int = 512
+    """Briefs of one run of `write`, at most what the brand has."""
+    pairs: int = 3
+    """Runs of `write`, each followed by one of the plain client."""
+    concurrency: tuple[int, ...] = (16, 32, 64, 128)
+    """What the plain client is tried with; the fastest is taken."""
+    batched: int = 256
+    """Prompts for transformers in batches."""
+    single: int = 32
+    """Prompts for transformers one by one."""
+    adapter_steps: int = 120
+    """Training steps of the adapter that writes."""
+    training_pairs: int | None = None
+    """Training pairs; none for all."""
+    validation_pairs: int = 48
+    epochs: float = 6
+    evaluations: int = 14
+    """Points of our validation curve up to the target; TRL's is looked at as often per training pair."""
+    ladder_pairs: int = 160
+    """Training pairs that one line of the ladder is timed on."""
+    is_eager: bool = False
+    """Serve without compilation: quick to start, slow to write."""
+
+
+FULL = Scale()
+QUICK = Scale(
+    screening_s=0.2,
+    rows=24,
+    pairs=1,
+    concurrency=(8,),
+    batched=8,
+    single=2,
+    adapter_steps=4,
+    training_pairs=32,
+    validation_pairs=8,
+    epochs=2,
+    evaluations=2,
+    ladder_pairs=16,
+    is_eager=True,
+)
