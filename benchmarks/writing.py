@@ -53,6 +53,7 @@ def measure(context: Context, scale: Scale) -> Table:
     settings = context.settings.serve.model_copy(update={"enforce_eager": scale.is_eager, "mode": "merged"})
     context = context._replace(settings=context.settings.model_copy(update={"serve": settings}))
     with student.start_server(context, adapter) as server:
+        _write(context, adapter, server, _briefs(context, scale.rows // 8, WARM_UP))  # loads what loads once
         concurrency = _saturating(context, server, scale)
         turns = [_turn(context, adapter, server, scale, (number, concurrency)) for number in range(scale.pairs)]
     others = {
