@@ -27,7 +27,7 @@ if TYPE_CHECKING:
     from peft import PeftModel
     from torch import Tensor
     from transformers import PreTrainedModel, PreTrainedTokenizerBase
-    from trl import SFTTrainer
+    from trl import SFTConfig, SFTTrainer
 
 IGNORED = -100
 """The label that carries no loss."""
@@ -185,15 +185,13 @@ def _trainer(
     *,
     on_step: OnStep,
 ) -> "SFTTrainer":
-    import torch
     from datasets import Dataset
     from datasets.utils.logging import disable_progress_bar
     from peft import LoraConfig
     from transformers.trainer_callback import PrinterCallback
-    from trl import SFTConfig, SFTTrainer
+    from trl import SFTTrainer
 
     disable_progress_bar()
-    has_gpu = torch.cuda.is_available()
     lora = LoraConfig(
         r=settings.lora_rank,
         lora_alpha=settings.lora_alpha,
@@ -202,32 +200,9 @@ def _trainer(
         task_type="CAUSAL_LM",
     )
     has_validation = bool(rows[1])
-    config = SFTConfig(
-        output_dir="unused-nothing-is-checkpointed",
-        num_train_epochs=settings.epochs,
-        max_steps=settings.max_steps,
-        per_device_train_batch_size=settings.batch_size,
-        per_device_eval_batch_size=settings.batch_size * 2,
-        gradient_accumulation_steps=settings.gradient_accumulation_steps,
-        learning_rate=settings.learning_rate,
-        lr_scheduler_type="cosine",
-        warmup_steps=10,
-        gradient_checkpointing=False,
-        max_length=None,
-        train_sampling_strategy="group_by_length",
-        bf16=True,
-        use_cpu=not has_gpu,
-        dataloader_pin_memory=has_gpu,
-        eval_strategy="epoch" if has_validation else "no",
-        logging_steps=5,
-        save_strategy="no",
-        report_to="none",
-        disable_tqdm=True,
-        seed=settings.seed,
-    )
     trainer = SFTTrainer(
         model=model,
-        args=config,
+        args=_config(settings, has_validation=has_validation),
         processing_class=tokenizer,
         train_dataset=Dataset.from_list([_columns(r) for r in rows[0]]),
         eval_dataset=Dataset.from_list([_columns(r) for r in rows[1]]) if has_validation else None,
@@ -235,7 +210,7 @@ def _trainer(
         callbacks=[_progress(on_step)],
     )
     trainer.remove_callback(PrinterCallback)
-    if not has_gpu:
+    if trainer.args.use_cpu:
         score_completions_only(trainer.model)
     return trainer
 
@@ -263,6 +238,37 @@ def score_completions_only(model: "PeftModel") -> None:
 
     model.register_forward_pre_hook(take_labels, with_kwargs=True)
     model.get_base_model().base_model.register_forward_hook(drop_prompts)
+
+
+def _config(settings: TrainingSettings, *, has_validation: bool) -> "SFTConfig":
+    """TRL's configuration; what differs from its defaults is what this module's docstring speaks of."""
+    import torch
+    from trl import SFTConfig
+
+    has_gpu = torch.cuda.is_available()
+    return SFTConfig(
+        output_dir="unused-nothing-is-checkpointed",
+        num_train_epochs=settings.epochs,
+        max_steps=settings.max_steps,
+        per_device_train_batch_size=settings.batch_size,
+        per_device_eval_batch_size=settings.batch_size * 2,
+        gradient_accumulation_steps=settings.gradient_accumulation_steps,
+        learning_rate=settings.learning_rate,
+        lr_scheduler_type="cosine",
+        warmup_steps=10,
+        gradient_checkpointing=False,
+        max_length=None,
+        train_sampling_strategy="group_by_length",
+        bf16=True,
+        use_cpu=not has_gpu,
+        dataloader_pin_memory=has_gpu,
+        eval_strategy="epoch" if has_validation else "no",
+        logging_steps=5,
+        save_strategy="no",
+        report_to="none",
+        disable_tqdm=True,
+        seed=settings.seed,
+    )
 
 
 def _columns(row: Row) -> dict[str, list[int]]:

@@ -16,6 +16,7 @@ from processes import living, wait_until_gone
 from brand_voice.artifacts import read_manifest, write_manifest
 from brand_voice.chat import Chat
 from brand_voice.errors import ArtifactError, BrandVoiceError, ChatError, ServeError
+from brand_voice.generate import Request, generate
 from brand_voice.merge import MergedManifest, find_base, merged
 from brand_voice.process import SupervisedProcess
 from brand_voice.prompts import student_messages
@@ -64,6 +65,24 @@ def test_a_wrong_key_is_refused_and_no_foreign_page_may_read_an_answer(server, a
     assert response.status == 200 and response.getheader("Access-Control-Allow-Origin") is None
     key = server.address.key
     assert not any(key in " ".join(process.cmdline()) for process in living(server.address.pid))
+
+
+def test_seeded_requests_of_more_than_one_batch_do_not_end_the_engine(server, adapter, tidewater):
+    """vLLM 0.32 on a CPU: "CPU Generator does not use offset" when a seeded request's prompt is split over batches."""
+    seeded = [
+        Request(
+            draft_id=brief.id,
+            brief=brief,
+            messages=student_messages(tidewater.guide, brief),
+            candidate=number,
+            author="student",
+        )
+        for number, brief in enumerate(tidewater.briefs[:96])
+    ]
+    with Chat(server.endpoint(adapter.name)) as chat:
+        drafts = list(generate(seeded, chat, Sampling(seed=1, max_new_tokens=60)))
+    assert len(drafts) == len(seeded) and server.is_alive
+    assert {draft.failure for draft in drafts} <= {None, "cut_off"}
 
 
 def test_the_served_prompt_has_the_token_ids_of_training(server, adapter, base, tidewater):
