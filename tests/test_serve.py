@@ -80,7 +80,7 @@ def test_seeded_requests_of_more_than_one_batch_do_not_end_the_engine(server, ad
         for number, brief in enumerate(tidewater.briefs[:96])
     ]
     with Chat(server.endpoint(adapter.name)) as chat:
-        drafts = list(generate(seeded, chat, Sampling(seed=1, max_new_tokens=60)))
+        drafts = list(generate(seeded, chat, Sampling(seed=1, max_new_tokens=200)))
     assert len(drafts) == len(seeded) and server.is_alive
     assert {draft.failure for draft in drafts} <= {None, "cut_off"}
 
