@@ -24,11 +24,16 @@ def workspace(folder: Path, student: str | None, training: TrainingSettings) -> 
     """Open a workspace with a frozen snapshot of the recorded, reviewed copy."""
     settings = Settings(student=student, training=training)
     with opened(folder, BRAND, settings) as context:
-        loop.write_drafts(context, loop.Ask())
-        loop.screen_drafts(context)
-        loop.apply_recorded_reviews(context)
-        loop.freeze(context)
+        prepare(context)
         yield context
+
+
+def prepare(context: Context) -> None:
+    """Do what stands before training: recorded drafts, screening, recorded reviews, a snapshot."""
+    loop.write_drafts(context, loop.Ask())
+    loop.screen_drafts(context)
+    loop.apply_recorded_reviews(context)
+    loop.freeze(context)
 
 
 def pairs(context: Context) -> Snapshot:

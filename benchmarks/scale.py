@@ -8,11 +8,13 @@ class Scale(NamedTuple):
 
     screening_s: float = 3.0
     """CPU seconds per brand."""
-    rows: int = 512
-    """Briefs of one run of `write`, at most what the brand has."""
+    rows: int = 2048
+    """Briefs of one run of `write`."""
+    trial_rows: int = 1024
+    """Briefs to warm up with, and half of those the plain client's concurrency is chosen by."""
     pairs: int = 3
     """Runs of `write`, each followed by one of the plain client."""
-    concurrency: tuple[int, ...] = (16, 32, 64, 128)
+    concurrency: tuple[int, ...] = (32, 64, 128)
     """What the plain client is tried with; the fastest is taken."""
     batched: int = 256
     """Prompts for transformers in batches."""
@@ -23,9 +25,10 @@ class Scale(NamedTuple):
     training_pairs: int | None = None
     """Training pairs; none for all."""
     validation_pairs: int = 48
-    epochs: float = 6
-    evaluations: int = 14
-    """Points of our validation curve up to the target; TRL's is looked at as often per training pair."""
+    epochs: float | None = None
+    """Of both sides; none for each side's own default."""
+    evaluations: int = 24
+    """Points of a validation curve in one epoch."""
     ladder_pairs: int = 160
     """Training pairs that one line of the ladder is timed on."""
     is_eager: bool = False
@@ -36,6 +39,7 @@ FULL = Scale()
 QUICK = Scale(
     screening_s=0.2,
     rows=24,
+    trial_rows=24,
     pairs=1,
     concurrency=(8,),
     batched=8,

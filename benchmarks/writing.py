@@ -1,7 +1,7 @@
 """Copies per second of `write`, and of everything it could be held against on the same machine and weights.
 
 One server, as `brand-voice serve` starts it; `write` and the plain client take turns on it. Every run has other
-prompts (the brief's facts in another order, another audience): the server's prefix cache would otherwise answer part
+prompts (facts in another order, another audience or occasion): the server's prefix cache would otherwise answer part
 of each later run.
 """
 
@@ -12,6 +12,7 @@ import subprocess
 import sys
 import tempfile
 import time
+from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
@@ -37,6 +38,8 @@ BATCH = 64
 """Prompts in one batch of transformers' `generate`."""
 WARM_UP = 6
 """The variants of a brief from here on are for warming up and for choosing the concurrency."""
+LAP = 9
+"""Variants set aside for one pass through the briefs."""
 
 
 class _Written(NamedTuple):
@@ -53,7 +56,7 @@ def measure(context: Context, scale: Scale) -> Table:
     settings = context.settings.serve.model_copy(update={"enforce_eager": scale.is_eager, "mode": "merged"})
     context = context._replace(settings=context.settings.model_copy(update={"serve": settings}))
     with student.start_server(context, adapter) as server:
-        _write(context, adapter, server, _briefs(context, scale.rows // 8, WARM_UP))  # loads what loads once
+        _write(context, adapter, server, _briefs(context, scale.trial_rows // 8, WARM_UP))  # loads what loads once
         concurrency = _saturating(context, server, scale)
         turns = [_turn(context, adapter, server, scale, (number, concurrency)) for number in range(scale.pairs)]
     others = {
@@ -77,15 +80,22 @@ def _turn(
 
 
 def _briefs(context: Context, number: int, variant: int) -> list[Brief]:
-    """The brand's first briefs, each in its `variant`-th wording: same facts, another order or audience."""
+    """So many of the brand's briefs in their `variant`-th wording: same facts, another order, audience or occasion.
+
+    Where more are wanted than there are, a brief comes again in another wording.
+    """
     audiences: list[str | None] = [audience.id for audience in context.brand.guide.audience]
+    occasions = sorted({brief.occasion for brief in context.brand.briefs if brief.occasion})
     worded = []
-    for brief in context.brand.briefs[:number]:
+    for place in range(number):
+        lap, index = divmod(place, len(context.brand.briefs))
+        brief = context.brand.briefs[index]
         orders = itertools.permutations(brief.product.facts)
-        wordings = list(itertools.islice(itertools.product(orders, audiences or [None]), 64))
-        facts, audience = wordings[variant % len(wordings)]
+        wordings = itertools.product(orders, occasions or [None], audiences or [None])
+        facts, occasion, audience = next(itertools.islice(wordings, lap * LAP + variant, None))
         product = brief.product.model_copy(update={"facts": facts})
-        worded.append(brief.model_copy(update={"product": product, "audience": audience}))
+        changes = {"id": f"{brief.id}-{lap}", "product": product, "audience": audience, "occasion": occasion}
+        worded.append(brief.model_copy(update=changes))
     return worded
 
 
@@ -108,15 +118,17 @@ def _bodies(context: Context, server: serve.StudentServer, briefs: Sequence[Brie
 
 def _saturating(context: Context, server: serve.StudentServer, scale: Scale) -> int:
     """Warm the server up; return the concurrency at which the plain client was fastest."""
-    bodies = _bodies(context, server, _briefs(context, scale.rows, WARM_UP))
+    bodies = _bodies(context, server, _briefs(context, scale.trial_rows, WARM_UP))
     ask_all(server.address, bodies[: len(bodies) // 2], max(scale.concurrency))
-    bodies = _bodies(context, server, _briefs(context, scale.rows, WARM_UP + 1))
-    share = len(bodies) // len(scale.concurrency)
-    speeds = {}
-    for place, concurrency in enumerate(scale.concurrency):
-        rate = ask_all(server.address, bodies[place * share : (place + 1) * share], concurrency)
-        speeds[concurrency] = rate.tokens_per_s
-        context.notify(f"plain client, {concurrency} at a time: {rate.tokens_per_s:,.0f} tokens/s")
+    bodies = _bodies(context, server, _briefs(context, 2 * scale.trial_rows, WARM_UP + 1))
+    # There and back, so that a machine that speeds up or slows down favours none.
+    trials = [*scale.concurrency, *reversed(scale.concurrency)]
+    share = len(bodies) // len(trials)
+    rates: dict[int, list[Rate]] = defaultdict(list)
+    for place, concurrency in enumerate(trials):
+        rates[concurrency].append(ask_all(server.address, bodies[place * share : (place + 1) * share], concurrency))
+    speeds = {each: sum(r.tokens for r in done) / sum(r.seconds for r in done) for each, done in rates.items()}
+    context.notify(f"plain client, tokens/s by connections: {', '.join(f'{c}: {s:,.0f}' for c, s in speeds.items())}")
     return max(speeds, key=lambda concurrency: speeds[concurrency])
 
 
@@ -150,13 +162,14 @@ def _write(
             brand, sampling = context.brand, context.settings.student_sampling
             rows = brief_files.read_briefs(source, brand=brand.guide, products=brand.products)
             job = write.pin_job(
-                rows, brand.guide, model=adapter.name, adapter=adapter.name, sampling=sampling, variants=1
+                rows, brand.guide, model=adapter.name, adapter=adapter.name, sampling=sampling, takes=write.Takes()
             )
             author = write.Student(chat, lambda: server.is_alive, 1.0)
             steps = write.write(rows, job, brand, student=author, store=store)
             *_, last = context.track(steps, "write", len(rows) // write.CHUNK)
             brief_files.write_answers(target, store.answers(job.id))
             seconds = time.perf_counter() - started
+    assert not last.statuses["invalid"], "every row is a brief"
     return _Written(Rate(len(chat.tokens), sum(chat.tokens), seconds), last.rows, last.statuses["blocked"])
 
 
@@ -176,7 +189,7 @@ def _offline(context: Context, adapter: AdapterManifest, scale: Scale) -> Rate:
             "max_tokens": sampling.max_new_tokens,
         },
         "rounds": [
-            [prompt_ids(tokenizer, guide, brief) for brief in _briefs(context, scale.rows, variant)]
+            [prompt_ids(tokenizer, guide, brief) for brief in _briefs(context, scale.trial_rows, variant)]
             for variant in range(3)
         ],
     }

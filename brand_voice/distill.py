@@ -8,6 +8,9 @@ down and is off. `benchmarks/distilling.py` lists what each choice saves.
 """
 
 import json
+import math
+import random
+import tempfile
 import time
 from collections.abc import Callable, Sequence
 from importlib.metadata import version
@@ -20,6 +23,7 @@ from brand_voice.guide import Brand
 from brand_voice.merge import find_base
 from brand_voice.prompts import student_messages, student_prompt_hash
 from brand_voice.records import AdapterManifest, Brief, Example, SnapshotManifest, content_hash, now
+from brand_voice.rename import renamed
 from brand_voice.settings import TrainingSettings
 from brand_voice.shipped import shipped
 
@@ -29,6 +33,8 @@ if TYPE_CHECKING:
     from transformers import PreTrainedModel, PreTrainedTokenizerBase
     from trl import SFTConfig, SFTTrainer
 
+EMBEDDED = "base-student"
+"""The student that ships with the package, by its folder's name in `data/`."""
 IGNORED = -100
 """The label that carries no loss."""
 OnStep = Callable[[int, int, float | None], None]
@@ -135,9 +141,11 @@ def distill(
     started = time.monotonic()
     base = find_base(student)
     model, tokenizer = load_student(base.path)
-    train = encode(tokenizer, guide, snapshot.train, max_length=settings.max_length)
+    draws = math.ceil(settings.epochs) if _is_renaming(student, settings) else 1
+    pairs = snapshot.train if draws == 1 else _renamed(guide, snapshot.train, draws, settings.seed)
+    train = encode(tokenizer, guide, pairs, max_length=settings.max_length)
     validation = encode(tokenizer, guide, snapshot.validation, max_length=settings.max_length)
-    trainer = _trainer(model, tokenizer, (train, validation), settings, on_step=on_step)
+    trainer = _trainer(model, tokenizer, (train, validation), settings, on_step=on_step, draws=draws)
     trainer.train()
     curve = [row for row in trainer.state.log_history if "loss" in row or "eval_loss" in row]
     identity = [snapshot.manifest.name, base.hash, settings.model_dump(), student_prompt_hash(), now()]
@@ -150,7 +158,8 @@ def distill(
         guide_version=guide.version,
         voice_line=guide.voice_line,
         prompt_hash=student_prompt_hash(),
-        training=settings.model_dump() | {"steps": trainer.state.global_step, "pairs": len(train)},
+        training=settings.model_dump()
+        | {"renames": draws > 1, "steps": trainer.state.global_step, "pairs": len(snapshot.train)},
         metrics=_metrics(curve, seconds=time.monotonic() - started),
         versions={p: version(p) for p in ("torch", "transformers", "trl", "peft", "accelerate")},
         files={},
@@ -158,6 +167,21 @@ def distill(
     )
     # Under `accelerate launch` every process gets here; one of them writes.
     return _save(trainer, guide, manifest, curve, parent) if trainer.accelerator.is_main_process else manifest
+
+
+def _is_renaming(student: str, settings: TrainingSettings) -> bool:
+    return settings.renames == "on" or (settings.renames == "auto" and _portable(student) == EMBEDDED)
+
+
+def _renamed(guide: Brand, examples: Sequence[Example], draws: int, seed: int) -> list[Example]:
+    """So many draws of every pair, each with another name, other numbers and another offer; the first as it is."""
+    rng = random.Random(seed)
+    drawn = list(examples)
+    for example in list(examples) * (draws - 1):
+        limit = guide.channels[example.brief.channel].max_chars
+        brief, text = renamed(rng, example.brief, example.text, max_chars=limit)
+        drawn.append(example.model_copy(update={"brief": brief, "text": text}))
+    return drawn
 
 
 def _save(
@@ -174,7 +198,7 @@ def _save(
 
 def _portable(student: str) -> str:
     """The shipped student by its name, so that a manifest does not carry a machine's paths."""
-    return "base-student" if Path(student) == shipped("data") / "base-student" else student
+    return EMBEDDED if Path(student) == shipped("data") / EMBEDDED else student
 
 
 def _trainer(
@@ -184,7 +208,9 @@ def _trainer(
     settings: TrainingSettings,
     *,
     on_step: OnStep,
+    draws: int = 1,
 ) -> "SFTTrainer":
+    """TRL's trainer for training and validation rows; `draws` of every pair stand for so many epochs."""
     from datasets import Dataset
     from datasets.utils.logging import disable_progress_bar
     from peft import LoraConfig
@@ -202,7 +228,7 @@ def _trainer(
     has_validation = bool(rows[1])
     trainer = SFTTrainer(
         model=model,
-        args=_config(settings, has_validation=has_validation),
+        args=_config(settings, has_validation=has_validation, draws=draws),
         processing_class=tokenizer,
         train_dataset=Dataset.from_list([_columns(r) for r in rows[0]]),
         eval_dataset=Dataset.from_list([_columns(r) for r in rows[1]]) if has_validation else None,
@@ -240,15 +266,15 @@ def score_completions_only(model: "PeftModel") -> None:
     model.get_base_model().base_model.register_forward_hook(drop_prompts)
 
 
-def _config(settings: TrainingSettings, *, has_validation: bool) -> "SFTConfig":
+def _config(settings: TrainingSettings, *, has_validation: bool, draws: int) -> "SFTConfig":
     """TRL's configuration; what differs from its defaults is what this module's docstring speaks of."""
     import torch
     from trl import SFTConfig
 
     has_gpu = torch.cuda.is_available()
     return SFTConfig(
-        output_dir="unused-nothing-is-checkpointed",
-        num_train_epochs=settings.epochs,
+        output_dir=tempfile.gettempdir(),  # nothing is written to it
+        num_train_epochs=settings.epochs / draws,
         max_steps=settings.max_steps,
         per_device_train_batch_size=settings.batch_size,
         per_device_eval_batch_size=settings.batch_size * 2,
@@ -258,11 +284,11 @@ def _config(settings: TrainingSettings, *, has_validation: bool) -> "SFTConfig":
         warmup_steps=10,
         gradient_checkpointing=False,
         max_length=None,
-        train_sampling_strategy="group_by_length",
         bf16=True,
         use_cpu=not has_gpu,
         dataloader_pin_memory=has_gpu,
-        eval_strategy="epoch" if has_validation else "no",
+        eval_strategy="no" if not has_validation else "epoch" if draws == 1 else "steps",
+        eval_steps=1 / draws,  # of all steps
         logging_steps=5,
         save_strategy="no",
         report_to="none",

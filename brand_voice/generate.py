@@ -37,6 +37,8 @@ class Request(Record):
     messages: tuple[Message, ...]
     candidate: int
     author: Author
+    wants_logprobs: bool = False
+    """Ask for token log-probabilities, to fill the draft's `mean_logprob`."""
 
 
 def requests(
@@ -71,7 +73,7 @@ def generate(
     Args:
         requests: pulled lazily; leave out those whose draft is there.
         chat: whom to ask; `endpoint.max_concurrency` requests are under way at a time.
-        sampling: how tokens are drawn; a student's later candidates get other seeds.
+        sampling: how tokens are drawn; a pinned seed is another one for each candidate of a student.
         journal: gets every attempt before it is sent.
         adapter: the student's adapter, to stand in its drafts.
         max_cost_usd: what this run may spend: the cap less what was spent before.
@@ -334,6 +336,7 @@ def _ask(request: Request, *, chat: Chat, sampling: Sampling, adapter: str | Non
             metadata=brief_metadata(request.brief, request.candidate),
             journal=ledger,
             draft_id=request.draft_id,
+            wants_logprobs=request.wants_logprobs,
         )
     except ChatError as error:
         cost_usd = ledger.take_cost_usd(request.draft_id)
@@ -364,15 +367,26 @@ def _draft(request: Request, endpoint: Endpoint, adapter: str | None) -> Draft:
 def _written(draft: Draft, endpoint: Endpoint, completion: Completion) -> Draft:
     latency_ms = None if endpoint.is_recorded else completion.latency_ms
     cost_usd = price(endpoint, completion.usage)
-    written = {"text": completion.text, "usage": completion.usage, "latency_ms": latency_ms, "cost_usd": cost_usd}
-    return draft.model_copy(update=written)
+    return draft.model_copy(
+        update={
+            "text": completion.text,
+            "usage": completion.usage,
+            "latency_ms": latency_ms,
+            "cost_usd": cost_usd,
+            "mean_logprob": completion.mean_logprob,
+        }
+    )
 
 
 def _seeded(sampling: Sampling, request: Request) -> Sampling:
-    """A seed of its own for each later candidate of a student, so that it does not repeat itself."""
-    if request.author != "student" or request.candidate == 0:
+    """A pinned seed made another one for each later candidate of a student, so that it does not repeat itself.
+
+    Without a pinned seed the server draws anew each time; to name one would cost vLLM half its speed on a CPU, where
+    it draws the tokens of seeded requests one request at a time.
+    """
+    if request.author != "student" or sampling.seed is None:
         return sampling
-    return sampling.model_copy(update={"seed": (sampling.seed or 0) + request.candidate})
+    return sampling.model_copy(update={"seed": sampling.seed + request.candidate})
 
 
 def _prices(endpoint: Endpoint) -> tuple[float | None, float | None]:

@@ -171,6 +171,8 @@ class Draft(Record):
     """Measured here, except where `is_recorded`."""
     cost_usd: float | None = None
     """Price list times tokens for a metered model; `None` where nothing is known."""
+    mean_logprob: float | None = None
+    """Mean token log-probability (nats), where it was asked for."""
     is_recorded: bool = False
     """Replayed by the recorded teacher: latency and cost are recorded or listed, not measured."""
     distillation_permitted: bool = False
@@ -325,6 +327,8 @@ class Job(Record):
     adapter: str | None
     sampling: Sampling
     variants: int
+    best_of: int = 1
+    """Texts asked for, of which one is delivered."""
     created_at: str = Field(default_factory=now)
 
 

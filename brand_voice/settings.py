@@ -57,17 +57,20 @@ class TeacherSettings(Record):
 class TrainingSettings(Record):
     """LoRA training; defaults are for the embedded student (validation of tidewater). A real model wants 1e-4..3e-4."""
 
-    epochs: float = Field(default=4, gt=0)
+    epochs: float = Field(default=3, gt=0)
     max_steps: int = -1
     """Stops earlier than `epochs` when positive."""
-    learning_rate: float = Field(default=3e-3, gt=0)
-    batch_size: int = Field(default=16, ge=1)
+    learning_rate: float = Field(default=2e-3, gt=0)
+    batch_size: int = Field(default=8, ge=1)
     gradient_accumulation_steps: int = Field(default=1, ge=1)
     lora_rank: int = Field(default=16, ge=1)
     lora_alpha: int = Field(default=32, ge=1)
     lora_dropout: float = Field(default=0.0, ge=0, lt=1)
     max_length: int = Field(default=512, ge=32)
     """Tokens of prompt and completion together; a longer pair stops the run, nothing is cut."""
+    renames: Literal["auto", "on", "off"] = "auto"
+    """Change name, numbers and offer of a pair in every later epoch, in brief and copy alike. `auto`: for the embedded
+    student, which would learn them by heart."""
     seed: int = 0
 
 

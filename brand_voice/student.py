@@ -121,7 +121,7 @@ class Batch(NamedTuple):
 
     briefs: Path
     out: Path
-    variants: int = 1
+    takes: write.Takes = write.Takes()
     adapter: str | None = None
 
 
@@ -142,7 +142,7 @@ def write_batch(context: Context, batch: Batch) -> write.Progress:
         model=adapter.name,
         adapter=adapter.name,
         sampling=settings.student_sampling,
-        variants=batch.variants,
+        takes=batch.takes,
     )
     with serving(context, adapter) as server, Chat(server.endpoint(adapter.name)) as chat:
         student = write.Student(chat, lambda: server.is_alive, settings.machine_usd_per_hour)

@@ -1,5 +1,6 @@
 """chat and protocol, against a real server that misbehaves."""
 
+import gc
 import logging
 import socket
 import threading
@@ -7,7 +8,9 @@ import time
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from email.utils import format_datetime
+from urllib.parse import urlsplit
 
+import psutil
 import pytest
 
 from brand_voice.chat import Chat, is_paid, price
@@ -312,3 +315,15 @@ def test_an_abandoned_stream_keeps_its_reservation_open(server: Misbehaving) -> 
         next(stream)
         stream.close()  # type: ignore[attr-defined]
     assert rows.outcomes() == []
+
+
+def test_the_connection_of_a_thread_ends_with_the_thread(server: Misbehaving) -> None:
+    with Chat(server.endpoint("ok")) as chat:
+        for _ in range(8):
+            thread = threading.Thread(target=chat.complete, args=(MESSAGES, SAMPLING))
+            thread.start()
+            thread.join()
+        gc.collect()
+        remote = urlsplit(chat.endpoint.base_url).port
+        mine = [c for c in psutil.Process().net_connections("tcp") if c.raddr and c.raddr.port == remote]
+        assert len([c for c in mine if c.status == psutil.CONN_ESTABLISHED]) <= 1

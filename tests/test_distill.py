@@ -53,14 +53,17 @@ def run(
     parent = tmp_path_factory.mktemp("trained")
     before = (base / "model.safetensors").read_bytes()
     steps: list[int] = []
-    manifest = distill.distill(
-        tidewater.guide,
-        snapshot,
-        str(base),
-        SETTINGS,
-        parent=parent,
-        on_step=lambda step, _total, _loss: steps.append(step),
-    )
+    with pytest.MonkeyPatch.context() as patch:
+        patch.chdir(tmp_path_factory.mktemp("elsewhere"))
+        manifest = distill.distill(
+            tidewater.guide,
+            snapshot,
+            str(base),
+            SETTINGS,
+            parent=parent,
+            on_step=lambda step, _total, _loss: steps.append(step),
+        )
+        assert not list(Path().iterdir()), "training leaves nothing where the command was called"
     return Run(manifest, parent, steps, before)
 
 
@@ -211,3 +214,18 @@ def test_scoring_the_completions_alone_changes_neither_loss_nor_gradient(
     loss = trainer.compute_loss(trainer.model, batch)
     assert loss.item() == pytest.approx(whole.item(), rel=1e-4)
     assert torch.nn.functional.cosine_similarity(gradient(loss), expected, dim=0) > 0.999
+
+
+def test_later_epochs_of_the_embedded_student_see_other_names(
+    tidewater: BrandFolder, snapshot: distill.Snapshot
+) -> None:
+    drawn = distill._renamed(tidewater.guide, snapshot.train, 3, seed=0)
+    size = len(snapshot.train)
+    assert drawn[:size] == list(snapshot.train) and len(drawn) == 3 * size
+    for original, later in zip(snapshot.train * 2, drawn[size:], strict=True):
+        name, new = original.brief.product.name, later.brief.product.name
+        assert (new in later.text) == (name in original.text)
+        assert new == name or name not in later.text
+    assert len({e.brief.product.name for e in drawn}) > 2 * len({e.brief.product.name for e in snapshot.train})
+    assert drawn == distill._renamed(tidewater.guide, snapshot.train, 3, seed=0)
+    assert not distill._is_renaming("Qwen/Qwen3-0.6B", SETTINGS), "off by default for a real model"

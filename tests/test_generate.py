@@ -229,10 +229,13 @@ def test_a_bug_in_a_worker_keeps_its_own_exception(server: Misbehaving) -> None:
         list(generate(asked(endless()), chat, SAMPLING, journal=Broken()))  # type: ignore[arg-type]
 
 
-def test_later_candidates_of_a_student_get_seeds_of_their_own(server: Misbehaving) -> None:
+def test_a_pinned_seed_is_another_one_for_each_candidate_of_a_student(server: Misbehaving) -> None:
     run = Run(server, "ok", asked([brief(1)], author="student", candidates=3))
-    assert sorted(body.get("seed", 0) for body in server.seen.bodies) == [0, 1, 2]
     assert len({draft.id for draft in run.drafts}) == 3
+    assert not any("seed" in body for body in server.seen.bodies), "none is sent where none was pinned"
+    with Chat(server.endpoint("ok")) as chat:
+        list(generate(asked([brief(1)], author="student", candidates=3), chat, SAMPLING.model_copy(update={"seed": 7})))
+    assert sorted(body["seed"] for body in server.seen.bodies if "seed" in body) == [7, 8, 9]
 
 
 def test_recorded_drafts_claim_no_speed_and_spend_nothing() -> None:

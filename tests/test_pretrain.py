@@ -3,13 +3,15 @@
 import json
 import os
 import random
+import re
 import subprocess
 import sys
 from pathlib import Path
 
 import pytest
 
-from brand_voice.pretrain import invent, pairs
+from brand_voice import invent
+from brand_voice.pretrain import pairs
 from brand_voice.pretrain.tokenizer import train_tokenizer
 from brand_voice.shipped import shipped
 
@@ -18,38 +20,19 @@ RECIPE = {"tokens": 30_000, "hidden_size": 64, "layers": 1, "intermediate_size":
 
 
 def test_the_demo_brands_stay_out_of_pretraining() -> None:
-    assert len(SOURCE) == 9_600
+    assert len(SOURCE) == 10_860
     assert not {n.brief.brand for n in SOURCE} & {"tidewater", "fjellvik", "vela"}
-
-
-def test_renaming_changes_brief_and_copy_alike() -> None:
-    rng = random.Random(3)
-    changed = 0
-    for original in SOURCE[:400]:
-        drawn = pairs._renamed(rng, original)
-        name, new = original.brief.product.name, drawn.brief.product.name
-        assert len(drawn.text) <= pairs.LIMITS[drawn.brief.channel].max_chars or drawn.text == original.text
-        if new != name and name in original.text:
-            changed += 1
-            assert new in drawn.text
-            assert pairs.swap(drawn.text, {new: name}).count(name) >= original.text.count(name)
-        for number in set(pairs.NUMBER.findall(drawn.text)) - set(pairs.NUMBER.findall(original.text)):
-            assert number in drawn.brief.said(), "a new number in the copy stands in the brief"
-    assert changed > 100
-
-
-def test_swapping_never_cuts_a_longer_word_or_number() -> None:
-    swaps = {"Oat": "Rye", "12": "99", "Oat Tin": "Elm Jar"}
-    assert pairs.swap("Oat Tin, Oats, Oat. 12 of 120, 1.12, 12%", swaps) == "Elm Jar, Oats, Rye. 99 of 120, 1.12, 99%"
 
 
 def test_a_pattern_takes_nothing_from_outside_its_brief() -> None:
     rng = random.Random(5)
     for _ in range(300):
         pair = pairs.pattern(rng, SOURCE)
-        for number in pairs.NUMBER.findall(pair.completion):
+        for number in re.findall(r"\d+(?:[.,]\d+)*", pair.completion):
             assert number in pair.prompt
         assert "{" not in pair.completion
+        least, most = map(int, re.search(r"(\d+) to (\d+) characters", pair.prompt).groups())
+        assert least <= len(pair.completion) <= most, "a base that sees limits broken learns to break them"
 
 
 def test_offers_are_many_and_names_varied() -> None:

@@ -1,10 +1,11 @@
 import json
 import math
+from collections import defaultdict
 from collections.abc import Iterator
 from itertools import islice
 
 import pytest
-from servers import Misbehaving, _Handler
+from servers import USAGE, Misbehaving, _Handler
 
 from brand_voice.brief_files import Row
 from brand_voice.chat import Chat
@@ -13,14 +14,17 @@ from brand_voice.prompts import student_messages
 from brand_voice.records import Answer, Brief, Job, Sampling
 from brand_voice.screen.screening import Screener
 from brand_voice.store.store import Store
-from brand_voice.write import Progress, Student, pin_job, summary, write
+from brand_voice.write import Progress, Student, Takes, pin_job, summary, write
 
 ROWS = 40
 BLOCKED = "Hurry!!! Cures insomnia, 99% off, 7 left!!!"
 
 
 class Scripted(_Handler):
-    """A student that says what `said` holds for a prompt: each time the next text, the last one for ever."""
+    """A student that says what `said` holds for a prompt: each time the next text, the last one for ever.
+
+    A pair is a text and its log-probability, told to who asks for it.
+    """
 
     def copy(self, body) -> None:
         prompt = body["messages"][-1]["content"]
@@ -31,6 +35,12 @@ class Scripted(_Handler):
             return self.answer(finish="length")
         if text == "<refused>":
             return self.error(400, "context_length_exceeded")
+        if isinstance(text, tuple):
+            said, logprob = text
+            choice = {"finish_reason": "stop", "message": {"content": said}, "logprobs": None}
+            if body.get("logprobs"):
+                choice["logprobs"] = {"content": [{"token": "a", "logprob": logprob}]}
+            return self.reply(200, {"model": "tiny", "choices": [choice], "usage": USAGE})
         return self.answer(text)
 
 
@@ -69,16 +79,19 @@ def prompt(brand, brief: Brief) -> str:
     return student_messages(brand.guide, brief)[-1].content
 
 
+ONE = Takes()
+
+
 class Run:
     """A job against the scripted student."""
 
-    def __init__(self, rows, brand, server, store, *, variants=1, usd_per_hour=None, **endpoint) -> None:
+    def __init__(self, rows, brand, server, store, *, takes=ONE, usd_per_hour=None, **endpoint) -> None:
         self.rows, self.brand, self.server, self.store = rows, brand, server, store
         self.usd_per_hour = usd_per_hour
         self.endpoint = server.endpoint("copy", name="student", max_concurrency=8, **endpoint)
         self.is_alive = lambda: True
         sampling = Sampling()
-        self.job: Job = pin_job(rows, brand.guide, model="tiny", adapter="a@1", sampling=sampling, variants=variants)
+        self.job: Job = pin_job(rows, brand.guide, model="tiny", adapter="a@1", sampling=sampling, takes=takes)
 
     def __iter__(self) -> Iterator[Progress]:
         with Chat(self.endpoint) as chat:
@@ -128,7 +141,7 @@ def test_a_second_run_asks_for_nothing_and_a_changed_input_is_another_job(job, r
     last = again.end()
     assert len(again.asked) == ROWS and again.answers == before
     assert last.reused == last.answered == ROWS and f"{ROWS} rows from an earlier run" in summary(last)
-    assert job(rows=rows[1:]).job.id != first.job.id != job(variants=2).job.id
+    assert job(rows=rows[1:]).job.id != first.job.id != job(takes=Takes(variants=2)).job.id
 
 
 def test_an_interrupted_run_keeps_what_it_told_and_the_next_completes_it(job, student_server):
@@ -145,7 +158,7 @@ def test_an_interrupted_run_keeps_what_it_told_and_the_next_completes_it(job, st
     assert all(a == kept.get(a.row, a) for a in run.answers)
 
 
-def test_a_blocked_text_is_asked_for_once_more_with_another_seed(job, clean, tidewater, student_server):
+def test_a_blocked_text_is_asked_for_once_more(job, clean, tidewater, student_server):
     for number, texts in enumerate([[BLOCKED, clean[0][1]], [BLOCKED], ["<cut off>", clean[2][1]], ["<cut off>"]]):
         student_server.said[prompt(tidewater, clean[number][0])] = texts
     run = job()
@@ -161,8 +174,29 @@ def test_a_blocked_text_is_asked_for_once_more_with_another_seed(job, clean, tid
         "the text did not end within max_new_tokens",
     )
     assert len(run.asked) == ROWS + 4
-    seeds = [b.get("seed") for b in run.asked if b["messages"][-1]["content"] == prompt(tidewater, clean[1][0])]
-    assert len(set(seeds)) == 2
+    assert not any("seed" in body for body in run.asked), "vLLM draws seeded tokens one request at a time"
+
+
+def test_best_of_delivers_the_likeliest_text_without_findings(job, tidewater, student_server):
+    screener = Screener(tidewater.guide, tidewater.catalogue)
+    texts = defaultdict(list)
+    for recording in tidewater.recordings:
+        texts[recording.brief_id].append(recording.text)
+    brief, (one, two) = next(
+        (brief, texts[brief.id][:2])
+        for brief in tidewater.briefs
+        if len(texts[brief.id]) > 1 and not any(screener.screen(t, brief).findings for t in texts[brief.id][:2])
+    )
+    never = next(b for b in tidewater.briefs if b.id != brief.id)
+    student_server.said[prompt(tidewater, brief)] = [(BLOCKED, -0.1), (one, -0.9), (two, -0.5), (BLOCKED, -0.2)]
+    student_server.said[prompt(tidewater, never)] = [(BLOCKED, -0.3)]
+    rows = [Row(index=index, id=b.id, brief=b) for index, b in enumerate((brief, never))]
+    run = job(rows=rows, takes=Takes(best_of=4))
+    last = run.end()
+    assert [(a.status, a.text) for a in run.answers] == [("ok", two), ("blocked", BLOCKED)]
+    assert (len(run.asked), last.asked, last.unblocked) == (8, 8, 2), "what stays blocked is not asked for a fifth time"
+    assert "8 texts asked for, 25% without blocking findings" in summary(last)
+    assert run.store.job(run.job.id).best_of == 4
 
 
 def test_a_worse_second_try_does_not_replace_the_first(job, clean, tidewater, student_server):
@@ -189,13 +223,13 @@ def test_variants_that_are_nearly_the_same_are_left_out(job, clean, rows, tidewa
     brief, text = clean[0]
     other = next(t for b, t in clean[1:] if b.channel == brief.channel).replace("  ", " ")
     student_server.said[prompt(tidewater, brief)] = [text, text.replace(".", "!", 0), other]
-    run = job(rows=rows[:1], variants=3)
+    run = job(rows=rows[:1], takes=Takes(variants=3))
     last = run.end()
     texts = [a.text for a in run.answers]
     assert len(texts) == 2 and last.dropped == 1 and last.answered == 1
     assert set(texts) == {text, other}
     student_server.seen.bodies.clear()
-    assert job(rows=rows[:1], variants=3).end().answered == 1
+    assert job(rows=rows[:1], takes=Takes(variants=3)).end().answered == 1
     assert student_server.seen.bodies == []
 
 
@@ -238,7 +272,9 @@ def test_the_costs_of_the_answers_add_up_to_the_machines_time(job):
 
 
 def test_the_real_student_answers_a_real_job(server, adapter, rows, tidewater, store, tmp_path):
-    job = pin_job(rows, tidewater.guide, model="tiny", adapter=adapter.name, sampling=Sampling(), variants=2)
+    job = pin_job(
+        rows, tidewater.guide, model="tiny", adapter=adapter.name, sampling=Sampling(), takes=Takes(variants=2)
+    )
     with Chat(server.endpoint(adapter.name)) as chat:
         student = Student(chat, lambda: server.is_alive, 1.0)
         last = list(write(rows, job, tidewater, student=student, store=store))[-1]

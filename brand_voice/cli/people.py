@@ -95,6 +95,7 @@ def write(
     brand: BrandOption = ...,  # type: ignore[assignment]
     out: Annotated[Path | None, typer.Option("--out", "-o", help="JSONL or CSV to write.")] = None,
     variants: Annotated[int, typer.Option(min=1, max=20, help="Texts a brief; near-duplicates are left out.")] = 1,
+    best_of: Annotated[int, typer.Option(min=1, max=16, help="Ask so often for each text, deliver the best.")] = 1,
     adapter: Annotated[str | None, typer.Option(help="An adapter; the newest by default.")] = None,
     template: Annotated[bool, typer.Option("--template", help="Print an example CSV and stop.")] = False,
     workspace: WorkspaceOption = DEFAULT_WORKSPACE,
@@ -103,7 +104,7 @@ def write(
     """Let the student write a batch: text, findings, model, tokens, latency and cost for every row."""
     from brand_voice.brief_files import template as example
     from brand_voice.student import Batch, write_batch
-    from brand_voice.write import summary
+    from brand_voice.write import Takes, summary
 
     with opened(workspace, brand, read_settings(workspace, config)) as context:
         if template:
@@ -111,7 +112,7 @@ def write(
             return
         if briefs is None or out is None:
             raise typer.BadParameter("give the briefs and --out FILE, or --template for an example")
-        progress = write_batch(context, Batch(briefs, out, variants, adapter))
+        progress = write_batch(context, Batch(briefs, out, Takes(variants, best_of), adapter))
     notify(summary(progress))
     raise typer.Exit(3 if progress.is_partial else 0)
 

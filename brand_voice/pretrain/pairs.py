@@ -15,10 +15,11 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import NamedTuple
 
+from brand_voice import invent
 from brand_voice.guide import Channel
-from brand_voice.pretrain import invent
 from brand_voice.prompts import student_messages_for
-from brand_voice.records import Brief, BriefProduct
+from brand_voice.records import Brief
+from brand_voice.rename import renamed
 
 LIMITS = {
     "email_subject": Channel(max_chars=60, min_chars=15),
@@ -35,20 +36,8 @@ LIMITS = {
 SHORT_CHANNELS = sorted(name for name, limits in LIMITS.items() if limits.max_chars <= 160)
 """Where sentences put together from fields can pass; longer copy is learned from natural pairs alone."""
 
-WORD = re.compile(r"[a-z]{4,}")
 OTHER_WORDS = 0.25
-"""Share of the words common to brief and copy that are changed in a draw."""
-COMMON = frozenset(
-    """
-    about after again also around because been before both comes does down each enough even every first from
-    gets gives goes have here into just keep keeps know last less like long made make makes more most much need
-    never next only open other over part right same some still take takes than that their them then there they
-    this through under until upon very want well were what when where which while will with without work works
-    your yours
-    """.split()
-)
-
-NUMBER = re.compile(r"\d+(?:[.,]\d+)*")
+"""Share of the words common to brief and copy that are changed in a draw: what the copy says must be read."""
 
 
 class Pair(NamedTuple):
@@ -103,6 +92,7 @@ def drill(rng: random.Random) -> Pair:
 
 OPENINGS = ("Meet {n}.", "{n} is here.", "This is {n}.", "Say hello to {n}.", "{n}.", "Here is {n}.", "New: {n}.")
 SHORT = (
+    "{n}",
     "{n}: {m}",
     "{n}, {m}",
     "{n}. {M}",
@@ -133,25 +123,25 @@ LONGER = (
 
 
 def pattern(rng: random.Random, source: list[Natural]) -> Pair:
-    """A whole brief with an invented product, and copy put together from the brief's own fields."""
-    base = _renamed(rng, rng.choice(source)).brief
-    wants_offer = rng.random() < 0.4
-    brief = base.model_copy(
-        update={
-            "offer": invent.offer(rng) if wants_offer else None,
-            "channel": rng.choice(SHORT_CHANNELS),
-            "must_include": (base.product.name,) if rng.random() < 0.7 else (),
-        }
-    )
-    limits = LIMITS[brief.channel]
-    shapes = SHORT if limits.max_chars <= 60 else LONGER
-    for shape in rng.sample(shapes, len(shapes)):
-        text = _fill(rng, shape, brief)
-        missing = [w for w in (*brief.must_include, brief.offer) if w and w.lower() not in text.lower()]
-        if not missing and limits.min_chars <= len(text) <= limits.max_chars:
-            break
+    """A whole brief with an invented product, and copy put together from the brief's own fields, within its limits."""
     voice = "plain; says what the brief says and stops"
-    return Pair(student_messages_for(voice, limits, brief)[0].content, text)
+    while True:
+        base = _renamed(rng, rng.choice(source)).brief
+        wants_offer = rng.random() < 0.4
+        brief = base.model_copy(
+            update={
+                "offer": invent.offer(rng) if wants_offer else None,
+                "channel": rng.choice(SHORT_CHANNELS),
+                "must_include": (base.product.name,) if rng.random() < 0.7 else (),
+            }
+        )
+        limits = LIMITS[brief.channel]
+        shapes = SHORT if limits.max_chars <= 60 else LONGER
+        for shape in rng.sample(shapes, len(shapes)):
+            text = _fill(rng, shape, brief)
+            missing = [w for w in (*brief.must_include, brief.offer) if w and w.lower() not in text.lower()]
+            if not missing and limits.min_chars <= len(text) <= limits.max_chars:
+                return Pair(student_messages_for(voice, limits, brief)[0].content, text)
 
 
 def natural(rng: random.Random, source: list[Natural]) -> Pair:
@@ -173,67 +163,10 @@ def _is_used(fact: str, text: str) -> bool:
 
 
 def _renamed(rng: random.Random, pair: Natural) -> Natural:
-    """Change name, numbers and offer wherever brief and copy share them, or leave the pair as it is."""
-    swaps: dict[str, str] = {}
-    brief, text = pair.brief, pair.text
-    name = brief.product.name
-    # A copy that plays on part of the name ("the Heron" for "Great Heron") would contradict a new one.
-    plays = any(w in text for w in re.findall(r"\w{4,}", name)) and name not in text
-    if not plays and rng.random() < 0.75:
-        swaps[name] = invent.name(rng)
-    codes = [m for m in brief.must_include if brief.offer and m in brief.offer]
-    if codes:
-        swaps |= {code: invent.code(rng) for code in codes}
-    elif brief.offer and brief.offer in text and rng.random() < 0.75:
-        swaps[brief.offer] = invent.offer(rng)
-    said = brief.said()
-    for found in sorted(set(NUMBER.findall(said))):  # a set's order differs from run to run
-        if len(found) > 1 and rng.random() < 0.5 and not _inside(found, (*swaps, name, brief.offer or "")):
-            swaps[found] = invent.number(rng, found)
-    swaps |= _other_words(rng, pair)
-    changed = swap(text, swaps)
-    if len(changed) > LIMITS[brief.channel].max_chars:
-        return pair
-    return Natural(pair.voice_line, _swap_brief(brief, swaps), changed)
-
-
-def _other_words(rng: random.Random, pair: Natural) -> dict[str, str]:
-    """New words for some that the copy takes from facts and message: what it says must be read, not remembered."""
-    told = " ".join((*pair.brief.product.facts, pair.brief.key_message)).lower()
-    shared = set(WORD.findall(told)) & set(WORD.findall(pair.text.lower())) - COMMON
-    swaps = {word: invent.word(rng) for word in sorted(shared) if rng.random() < OTHER_WORDS}
-    return swaps | {word.capitalize(): new.capitalize() for word, new in swaps.items()}
-
-
-def _inside(number: str, texts: tuple[str, ...]) -> bool:
-    return any(number in t for t in texts)
-
-
-def swap(text: str, swaps: dict[str, str]) -> str:
-    """Replace every key by its value in one pass, longest first, never inside a longer word or number."""
-    if not swaps:
-        return text
-    keys = sorted(swaps, key=len, reverse=True)
-    found = re.compile("|".join(rf"(?<![\w.,])(?<!\d){re.escape(k)}(?!\w)(?![.,]\d)" for k in keys))
-    return found.sub(lambda m: swaps[m.group()], text)
-
-
-def _swap_brief(brief: Brief, swaps: dict[str, str]) -> Brief:
-    product = brief.product
-    return brief.model_copy(
-        update={
-            "product": BriefProduct(
-                sku=product.sku,
-                name=swap(product.name, swaps),
-                category=product.category,
-                facts=tuple(swap(f, swaps) for f in product.facts),
-            ),
-            "key_message": swap(brief.key_message, swaps),
-            "offer": swap(brief.offer, swaps) if brief.offer else None,
-            "cta": swap(brief.cta, swaps) if brief.cta else None,
-            "must_include": tuple(swap(m, swaps) for m in brief.must_include),
-        }
-    )
+    """A pair under another name, with other numbers, another offer and a few other words, or as it is."""
+    limit = LIMITS[pair.brief.channel].max_chars
+    brief, text = renamed(rng, pair.brief, pair.text, max_chars=limit, word_share=OTHER_WORDS)
+    return Natural(pair.voice_line, brief, text)
 
 
 def _fill(rng: random.Random, shape: str, brief: Brief) -> str:

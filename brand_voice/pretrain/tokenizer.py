@@ -7,7 +7,7 @@ import random
 from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
-from brand_voice.pretrain import invent
+from brand_voice import invent
 from brand_voice.pretrain.pairs import Natural, drill, natural
 
 if TYPE_CHECKING:

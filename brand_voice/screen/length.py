@@ -17,13 +17,13 @@ def length(copy: Copy, brand: Brand) -> Iterator[Finding]:
     channel = brand.channels.get(copy.brief.channel)
     if channel is None:
         return
-    size = len(copy.text)
+    size, name = len(copy.text), copy.brief.channel.replace("_", " ")
     if size > channel.max_chars:
         yield Finding(
             rule="length.max",
             check="length",
             severity="block",
-            message=f"{size} characters; {copy.brief.channel} takes {channel.max_chars}.",
+            message=f"{size} characters; the limit of the {name} is {channel.max_chars}.",
             start=channel.max_chars,
             end=size,
         )
@@ -32,7 +32,7 @@ def length(copy: Copy, brand: Brand) -> Iterator[Finding]:
             rule="length.min",
             check="length",
             severity="block",
-            message=f"{size} characters; {copy.brief.channel} needs {channel.min_chars}.",
+            message=f"{size} characters; the {name} needs at least {channel.min_chars}.",
         )
     if "sms" in copy.brief.channel.split("_") and size <= channel.max_chars:
         yield from _segments(copy.text)

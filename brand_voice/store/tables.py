@@ -62,6 +62,7 @@ drafts = Table(
     Column("completion_tokens", Integer, nullable=False),
     Column("latency_ms", Float),
     Column("cost_usd", Float),
+    Column("mean_logprob", Float),
     Column("is_recorded", Boolean, nullable=False),
     Column("distillation_permitted", Boolean, nullable=False),
     Column("created_at", Text, nullable=False),
@@ -131,6 +132,7 @@ jobs = Table(
     Column("adapter", Text),
     Column("sampling", JSON, nullable=False),
     Column("variants", Integer, nullable=False),
+    Column("best_of", Integer, nullable=False, server_default=text("1")),
     Column("created_at", Text, nullable=False),
 )
 

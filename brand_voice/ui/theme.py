@@ -123,7 +123,8 @@ button[role=tab].selected { color: var(--body-text-color) !important; font-weigh
 .bv-copy .token.highlighted { margin: 0; padding: 0; cursor: text; white-space: nowrap;
   background-image: linear-gradient(var(--bv-veil), var(--bv-veil)); }
 .bv-copy .token.highlighted .text { background: inherit; border-radius: 3px; padding: 2px 3px; }
-.bv-copy .label { font-size: 11px; line-height: 16px; text-transform: none; vertical-align: 2px; margin: 0 3px; }
+.bv-copy .label { font-size: 11px; line-height: 16px; text-transform: none; vertical-align: 2px; margin: 0 3px;
+  white-space: nowrap; }
 :root { --bv-veil: rgb(255 255 255 / 0.6); }
 .dark { --bv-veil: rgb(27 26 24 / 0.5); }
 .bv-edit textarea { font-size: 17px !important; line-height: 1.6 !important; }
