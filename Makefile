@@ -8,7 +8,7 @@ BIN := $(VENV)/bin
 PIP := $(BIN)/python -m pip --disable-pip-version-check
 READY := $(VENV)/ready
 
-.PHONY: setup demo app test lint bench base-student
+.PHONY: setup demo app test lint bench base-student student-report
 
 setup: $(READY)
 
@@ -56,6 +56,10 @@ lint: setup
 
 bench: setup
 	$(BIN)/python -m benchmarks $(ARGS)
+
+# Nine adapters (three brands, three seeds) and some 6,000 texts; a second run goes on from workspace/student-report.
+student-report: setup
+	$(BIN)/python -m benchmarks.student --workspace workspace/student-report $(ARGS)
 
 # From text to weights, about two hours on two cores; resumes from workspace/pretrain.
 base-student: setup

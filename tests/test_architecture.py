@@ -11,7 +11,7 @@ FLOORS: tuple[set[str], ...] = (
     {"records", "shipped"},
     {"guide", "settings", "artifacts", "workspace", "protocol", "process", "invent"},
     {"brand", "brief_files", "prompts", "chat", "recorded", "screen", "store", "merge", "backends", "rename"},
-    {"generate", "review", "snapshot", "distill", "evaluate", "registry", "serve", "pretrain"},
+    {"generate", "review", "snapshot", "distill", "evaluate", "registry", "serve", "pretrain", "voice"},
     {"context", "desk"},
     {"loop", "write"},
     {"student"},

@@ -32,7 +32,7 @@ class Recipe(Record):
     hidden_size: int = 256
     layers: int = 6
     intermediate_size: int = 704
-    tokens: int = 21_000_000
+    tokens: int = 40_000_000
     """Training tokens, prompts included, padding not."""
     batch_tokens: int = 6_144
     learning_rate: float = 0.012
