@@ -381,8 +381,7 @@ def _written(draft: Draft, endpoint: Endpoint, completion: Completion) -> Draft:
 def _seeded(sampling: Sampling, request: Request) -> Sampling:
     """A pinned seed made another one for each later candidate of a student, so that it does not repeat itself.
 
-    Without a pinned seed the server draws anew each time; to name one would cost vLLM half its speed on a CPU, where
-    it draws the tokens of seeded requests one request at a time.
+    Without a pinned seed none is named: the server draws anew each time.
     """
     if request.author != "student" or sampling.seed is None:
         return sampling

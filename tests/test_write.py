@@ -174,7 +174,7 @@ def test_a_blocked_text_is_asked_for_once_more(job, clean, tidewater, student_se
         "the text did not end within max_new_tokens",
     )
     assert len(run.asked) == ROWS + 4
-    assert not any("seed" in body for body in run.asked), "vLLM draws seeded tokens one request at a time"
+    assert not any("seed" in body for body in run.asked), "none was pinned; the server draws anew"
 
 
 def test_best_of_delivers_the_likeliest_text_without_findings(job, tidewater, student_server):

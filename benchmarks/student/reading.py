@@ -124,8 +124,8 @@ def table(folder: Path) -> Table:
     rows = [_row(name, [o for o in opinions if key[o.number] == name]) for name in sorted(set(key.values()))]
     header = ("written by", "items", "publish", "light edit", "at most a light edit", "invented detail")
     notes = (
-        "One reader who knew neither code nor authors; items shuffled and unlabelled, judged strictly against the "
-        "brief by [RUBRIC](reading/RUBRIC.md). In brackets Wilson's 95% interval.",
+        "One reader, a frontier language model that knew neither code nor authors; items shuffled and unlabelled, "
+        "judged strictly against the brief by [RUBRIC](reading/RUBRIC.md). In brackets Wilson's 95% interval.",
     )
     return Table("Blind reading", header, rows, notes)
 
