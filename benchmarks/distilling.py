@@ -108,23 +108,19 @@ def _ladder() -> list[_Recipe]:
 
 def _curve(data: _Data, recipe: _Recipe, every_pairs: int) -> list[_Point]:
     """Train to the end; a point before the first step and after every so many pairs."""
-    from transformers import TrainerCallback
-
     trainer = _trainer(data, recipe)
     clock = _Clock()
     points = [_Point(0.0, 0, _validation_loss(trainer, data.rows))]
 
-    class Follow(TrainerCallback):  # type: ignore[misc]  # transformers is untyped here
-        """Stops the clock to evaluate."""
+    def look(step: int, steps: int, _loss: float | None) -> None:
+        """Stop the clock to evaluate."""
+        pairs = step * data.settings.batch_size
+        if pairs >= every_pairs * len(points) or step == steps:
+            seconds = clock.stop()
+            points.append(_Point(seconds, pairs, _validation_loss(trainer, data.rows)))
+            clock.start()
 
-        def on_step_end(self, args: Any, state: Any, control: Any, **_: Any) -> None:
-            pairs = state.global_step * data.settings.batch_size
-            if pairs >= every_pairs * len(points) or state.global_step == state.max_steps:
-                seconds = clock.stop()
-                points.append(_Point(seconds, pairs, _validation_loss(trainer, data.rows)))
-                clock.start()
-
-    trainer.add_callback(Follow())
+    trainer.add_callback(distill._progress(look))
     clock.start()
     trainer.train()
     return points
@@ -148,21 +144,12 @@ class _Clock:
 
 def _seconds_per_pair(data: _Data, recipe: _Recipe, number: int) -> float:
     """Seconds a training pair takes, over `number` pairs after two steps that warm up."""
-    from transformers import TrainerCallback
-
     moments: list[float] = []
-
-    class Follow(TrainerCallback):  # type: ignore[misc]  # transformers is untyped here
-        """Notes when each step ended."""
-
-        def on_step_end(self, args: Any, state: Any, control: Any, **_: Any) -> None:
-            moments.append(time.perf_counter())
-
     train = data.train[:number]
     steps = len(train) // data.settings.batch_size
     settings = data.settings.model_copy(update={"max_steps": WARM_UP_STEPS + steps})
     trainer = _trainer(data._replace(train=train, settings=settings), recipe)
-    trainer.add_callback(Follow())
+    trainer.add_callback(distill._progress(lambda *_: moments.append(time.perf_counter())))
     trainer.train()
     return (moments[-1] - moments[WARM_UP_STEPS - 1]) / (steps * data.settings.batch_size)
 
@@ -179,7 +166,6 @@ def _trl_trainer(data: _Data, recipe: _Recipe) -> "SFTTrainer":
     """TRL's trainer with a recipe, from rows of messages as its documentation has them."""
     import torch
     from datasets import Dataset
-    from peft import LoraConfig
     from transformers.trainer_callback import PrinterCallback
     from trl import SFTConfig, SFTTrainer
 
@@ -204,15 +190,10 @@ def _trl_trainer(data: _Data, recipe: _Recipe) -> "SFTTrainer":
         disable_tqdm=True,
         **changed,
     )
-    lora = LoraConfig(
-        r=settings.lora_rank,
-        lora_alpha=settings.lora_alpha,
-        lora_dropout=settings.lora_dropout,
-        target_modules="all-linear",
-        task_type="CAUSAL_LM",
-    )
     rows = Dataset.from_list([_messages(data.guide, example) for example in data.train])
-    trainer = SFTTrainer(model=str(data.base), args=config, train_dataset=rows, peft_config=lora)
+    trainer = SFTTrainer(
+        model=str(data.base), args=config, train_dataset=rows, peft_config=distill.lora_config(settings)
+    )
     trainer.remove_callback(PrinterCallback)
     if recipe.scores_completions_only:
         distill.score_completions_only(trainer.model)

@@ -15,7 +15,7 @@ import time
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from benchmarks import offline_vllm, prepared
 from benchmarks.plain_client import Rate, ask_all
@@ -139,9 +139,9 @@ class _CountingChat(Chat):
         super().__init__(server.endpoint(server.models[0]))
         self.tokens: list[int] = []
 
-    def complete(self, messages: Sequence[Message], sampling: Sampling, **rest: object) -> Completion:
+    def complete(self, messages: Sequence[Message], sampling: Sampling, **rest: Any) -> Completion:
         try:
-            completion = super().complete(messages, sampling, **rest)  # type: ignore[arg-type]
+            completion = super().complete(messages, sampling, **rest)
         except AttemptError as error:
             self.tokens += [error.usage.completion_tokens] if error.usage else []
             raise

@@ -28,7 +28,7 @@ from brand_voice.settings import TrainingSettings
 from brand_voice.shipped import shipped
 
 if TYPE_CHECKING:
-    from peft import PeftModel
+    from peft import LoraConfig, PeftModel
     from torch import Tensor
     from transformers import PreTrainedModel, PreTrainedTokenizerBase
     from trl import SFTConfig, SFTTrainer
@@ -213,18 +213,10 @@ def _trainer(
     """TRL's trainer for training and validation rows; `draws` of every pair stand for so many epochs."""
     from datasets import Dataset
     from datasets.utils.logging import disable_progress_bar
-    from peft import LoraConfig
     from transformers.trainer_callback import PrinterCallback
     from trl import SFTTrainer
 
     disable_progress_bar()
-    lora = LoraConfig(
-        r=settings.lora_rank,
-        lora_alpha=settings.lora_alpha,
-        lora_dropout=settings.lora_dropout,
-        target_modules="all-linear",
-        task_type="CAUSAL_LM",
-    )
     has_validation = bool(rows[1])
     trainer = SFTTrainer(
         model=model,
@@ -232,13 +224,26 @@ def _trainer(
         processing_class=tokenizer,
         train_dataset=Dataset.from_list([_columns(r) for r in rows[0]]),
         eval_dataset=Dataset.from_list([_columns(r) for r in rows[1]]) if has_validation else None,
-        peft_config=lora,
+        peft_config=lora_config(settings),
         callbacks=[_progress(on_step)],
     )
     trainer.remove_callback(PrinterCallback)
     if trainer.args.use_cpu:
         score_completions_only(trainer.model)
     return trainer
+
+
+def lora_config(settings: TrainingSettings) -> "LoraConfig":
+    """LoRA on all linear layers."""
+    from peft import LoraConfig
+
+    return LoraConfig(
+        r=settings.lora_rank,
+        lora_alpha=settings.lora_alpha,
+        lora_dropout=settings.lora_dropout,
+        target_modules="all-linear",
+        task_type="CAUSAL_LM",
+    )
 
 
 def score_completions_only(model: "PeftModel") -> None:

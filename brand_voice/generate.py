@@ -379,10 +379,7 @@ def _written(draft: Draft, endpoint: Endpoint, completion: Completion) -> Draft:
 
 
 def _seeded(sampling: Sampling, request: Request) -> Sampling:
-    """A pinned seed made another one for each later candidate of a student, so that it does not repeat itself.
-
-    Without a pinned seed none is named: the server draws anew each time.
-    """
+    """A pinned seed made another for each later candidate of a student; without one the server draws anew."""
     if request.author != "student" or sampling.seed is None:
         return sampling
     return sampling.model_copy(update={"seed": sampling.seed + request.candidate})

@@ -13,6 +13,7 @@ from contextlib import suppress
 from pathlib import Path
 
 import pytest
+from small_brand import keep_briefs
 
 from brand_voice.serve import attach
 from brand_voice.shipped import shipped
@@ -27,12 +28,7 @@ RUNNING = ("brand-voice serve", "brand-voice app")
 def few_briefs(brands: Path, count: int = 12) -> None:
     """A tidewater of a few briefs that shadows the shipped one; train and test are both among them."""
     folder = Path(shutil.copytree(shipped("data") / "brands" / "tidewater", brands / "tidewater"))
-    lines = (folder / "briefs.jsonl").read_text().splitlines()[:count]
-    (folder / "briefs.jsonl").write_text("\n".join(lines) + "\n")
-    ids = {json.loads(line)["id"] for line in lines}
-    for name in ("teacher.jsonl", "reviews.jsonl"):
-        kept = [x for x in (folder / name).read_text().splitlines() if json.loads(x)["brief_id"] in ids]
-        (folder / name).write_text("\n".join(kept) + "\n")
+    keep_briefs(folder, slice(count))
 
 
 @pytest.fixture(scope="module")

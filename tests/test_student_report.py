@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 import torch
+from small_brand import keep_briefs
 
 from benchmarks.student import __main__ as command
 from benchmarks.student import cases, reading, report, systems
@@ -25,21 +26,12 @@ LIMIT = 4
 SETTINGS = "[training]\nmax_steps = 2\nmax_length = 900\n[student_sampling]\ntemperature = 0.7\nmax_new_tokens = 40\n"
 
 
-def small_brand(folder: Path) -> None:
-    """Cut a brand's copy down to every fifth brief."""
-    lines = (folder / "briefs.jsonl").read_text().splitlines()[::EVERY]
-    (folder / "briefs.jsonl").write_text("\n".join(lines) + "\n")
-    ids = {json.loads(line)["id"] for line in lines}
-    for name in ("teacher.jsonl", "reviews.jsonl"):
-        kept = [x for x in (folder / name).read_text().splitlines() if json.loads(x)["brief_id"] in ids]
-        (folder / name).write_text("\n".join(kept) + "\n")
-
-
 @pytest.fixture(scope="module")
 def place(tmp_path_factory: pytest.TempPathFactory) -> Path:
     workspace = tmp_path_factory.mktemp("student-report")
     for brand in BRANDS:
-        small_brand(Path(shutil.copytree(shipped("data") / "brands" / brand, workspace / "brands" / brand)))
+        folder = Path(shutil.copytree(shipped("data") / "brands" / brand, workspace / "brands" / brand))
+        keep_briefs(folder, slice(None, None, EVERY))
     (workspace / "brand_voice.toml").write_text(SETTINGS)
     return workspace
 

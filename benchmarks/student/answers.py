@@ -157,4 +157,5 @@ def _logprobs(out: Any) -> list[list[float]]:
         torch.log_softmax(logits.float(), dim=-1).gather(1, new[:, step : step + 1])
         for step, logits in enumerate(out.logits)
     ]
-    return torch.cat(steps, dim=1).tolist()  # type: ignore[no-any-return]  # torch is untyped here
+    logprobs: list[list[float]] = torch.cat(steps, dim=1).tolist()
+    return logprobs
