@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack
 from pathlib import Path
 
-from benchmarks import distilling, machine, prepared, screening, writing
+from benchmarks import distilling, machine, prepared, real_size, screening, writing
 from benchmarks.report import Table
 from benchmarks.scale import FULL, QUICK, Scale
 from brand_voice.cli.shell import notify
@@ -15,7 +15,7 @@ from brand_voice.context import Context
 from brand_voice.errors import BrandVoiceError
 from brand_voice.settings import TrainingSettings
 
-NAMES = ("screening", "writing", "distilling")
+NAMES = ("screening", "writing", "distilling", "real-size")
 RESULTS = Path(__file__).parent / "results.md"
 
 
@@ -51,6 +51,8 @@ def _tables(names: Sequence[str], scale: Scale, opened: Callable[[], Context]) -
         yield writing.measure(context, scale)
     if "distilling" in names:
         yield from distilling.measure(context, prepared.pairs(context), scale)
+    if "real-size" in names:
+        yield real_size.measure(context, scale)
 
 
 def _context(stack: ExitStack, options: argparse.Namespace, scale: Scale) -> Context:

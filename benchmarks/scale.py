@@ -31,6 +31,10 @@ class Scale(NamedTuple):
     """Points of a validation curve in one epoch."""
     ladder_pairs: int = 160
     """Training pairs that one line of the ladder is timed on."""
+    real_size_steps: int = 20
+    """Training steps of the student of a real model's shape."""
+    real_size_rows: int = 16
+    """Requests it is asked at once."""
     is_eager: bool = False
     """Serve without compilation: quick to start, slow to write."""
 
@@ -50,5 +54,7 @@ QUICK = Scale(
     epochs=2,
     evaluations=2,
     ladder_pairs=16,
+    real_size_steps=3,
+    real_size_rows=2,
     is_eager=True,
 )

@@ -4,6 +4,7 @@ from hypothesis import strategies as st
 from screen_samples import a_brand, a_brief, found, mended
 
 from brand_voice.guide import BannedTerm, Lexicon, Preference, Style
+from brand_voice.records import BriefProduct
 from brand_voice.screen.screening import Screener
 from brand_voice.screen.sms import encoding, sms_segments
 from brand_voice.screen.text import fold, sentences
@@ -54,6 +55,22 @@ def test_hidden_characters_block_and_other_style_does_not():
     assert rules["style.exclamation_marks"].severity == "warn"
     long = found("one word after the other until the line is much too long", brand=BRAND)
     assert long["style.sentence_length"].severity == "suggest"
+
+
+def test_a_phrase_that_stands_twice_blocks_and_a_short_echo_warns():
+    text = "Pours like a stout, drinks like coffee, drinks like coffee, drinks like coffee. Chill a few."
+    loop = found(text, brand=BRAND)["style.repeated_phrase"]
+    assert (loop.severity, text[loop.start : loop.end]) == ("block", "drinks like coffee, drinks like coffee")
+    apart = found("It is a strong cup that isn't burnt, and it's a strong cup that isn't burnt.", brand=BRAND)
+    assert apart["style.repeated_phrase"].severity == "block"
+    assert found("Dry in 20 minutes, 20 minutes", brand=BRAND)["style.repeated_phrase"].severity == "warn"
+    assert "style.repeated_phrase" not in found("The sieve, the sink. Grounds in the sieve, again.", brand=BRAND)
+
+
+def test_a_long_name_or_offer_may_stand_twice():
+    name = "The Little Tin of Loose Tea"
+    brief = a_brief(product=BriefProduct(sku="T-1", name=name, category="tea"), must_include=(name,))
+    assert not found(f"{name}: open it. Then close {name}.", brief)
 
 
 def test_joiners_that_a_script_or_an_emoji_needs_are_not_hidden():

@@ -46,8 +46,7 @@ def _report(plan: cases.Plan, out: Path, command: str) -> None:
     found = cases.prepare(plan, plan.seeds)
     authors = [systems.echo(found), systems.retrieval(found), systems.base(found, plan), systems.few_shot(found, plan)]
     authors += [systems.lora(found, plan, seed) for seed in plan.seeds]
-    if plan.best_of > 1:
-        authors += [systems.best_of(found, plan, seed) for seed in plan.seeds]
+    authors += [systems.best_of(found, plan, seed, takes) for takes in plan.best_of for seed in plan.seeds]
     authors.append(systems.recorded(found))
     referee = Referee(found)
     scores = [referee.score(author) for author in authors]
@@ -61,8 +60,8 @@ def _items(plan: cases.Plan, out: Path) -> None:
     seed = plan.seeds[0]
     found = cases.prepare(plan, [seed])
     student = (
-        systems.best_of(found, plan, seed)
-        if plan.best_of > 1
+        systems.best_of(found, plan, seed, plan.best_of[0])
+        if plan.best_of
         else systems.lora(found, plan, seed, has_all_briefs=False)
     )
     authors = [student, systems.recorded(found), systems.base(found, plan, has_all_briefs=False)]
@@ -92,7 +91,7 @@ def _parser() -> argparse.ArgumentParser:
     shared.add_argument("--seeds", nargs="+", type=int, default=[0, 1, 2], help="training seeds, an adapter each")
     shared.add_argument("--student", help="base student: a folder or a hub id; the shipped one by default")
     shared.add_argument("--limit", type=int, help="briefs of a slice at most")
-    shared.add_argument("--best-of", type=int, default=1, help="also keep the best of so many samples")
+    shared.add_argument("--best-of", nargs="+", type=int, default=(), help="also keep the best of so many samples")
     parser = argparse.ArgumentParser(prog="python -m benchmarks.student", description=__doc__)
     commands = parser.add_subparsers(dest="command", metavar="{report,items,reading}")
     writes = commands.add_parser("report", parents=[shared], help="the report (what is done without a command)")

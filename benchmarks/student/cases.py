@@ -39,8 +39,8 @@ class Plan(NamedTuple):
     base: Base
     limit: int | None = None
     """Briefs of a slice at most; none for all."""
-    best_of: int = 1
-    """Samples a brief of a further system that keeps the best; 1 for no such system."""
+    best_of: Sequence[int] = ()
+    """Samples a brief of further systems that keep the best of them, one system each; all choose from the same."""
 
 
 class Question(NamedTuple):

@@ -106,16 +106,16 @@ def lora(cases: Sequence[Case], plan: Plan, seed: int, *, has_all_briefs: bool =
     return System(LORA, seed, entries)
 
 
-def best_of(cases: Sequence[Case], plan: Plan, seed: int) -> System:
-    """Each brand's adapter of this seed: of several samples the one that the rules like best, then the model."""
+def best_of(cases: Sequence[Case], plan: Plan, seed: int, takes: int) -> System:
+    """Each brand's adapter of this seed: of the first `takes` samples the one the rules like best, then the model."""
     entries = []
     for case in cases:
         screener = Screener(case.brand.guide, case.brand.catalogue)
-        answers = _adapter_answers(case, plan, case.questions, seed, takes=plan.best_of)
-        for question, takes in zip(case.questions, answers, strict=True):
-            kept = min(takes, key=lambda take: _rank(screener, take, question.brief))
+        answers = _adapter_answers(case, plan, case.questions, seed, takes=max(plan.best_of))
+        for question, drawn in zip(case.questions, answers, strict=True):
+            kept = min(drawn[:takes], key=lambda take: _rank(screener, take, question.brief))
             entries.append(Entry(case.id, question, kept.text if kept.is_finished else None))
-    return System(best_of_name(plan.best_of), seed, entries)
+    return System(best_of_name(takes), seed, entries)
 
 
 def swapped(example: Example, brief: Brief) -> str:

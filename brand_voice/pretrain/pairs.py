@@ -3,7 +3,8 @@
 - A *drill* lists a few labelled fields and wants them back word for word: copying is taught first and alone.
 - A *pattern* pair is a whole brief whose copy is put together from its own fields.
 - A *natural* pair is a composed one; each time it is drawn its name, numbers and offer are changed in brief and copy
-  alike, facts are dropped that the copy does not use, and a distractor fact may be added.
+  alike, facts are dropped that the copy does not use, and a distractor fact may be added. A share of the other words
+  that both have in common may be changed too: that teaches to read what the copy says, at the price of its sense.
 
 The three demo brands never appear here: their voice is what LoRA has to add.
 """
@@ -35,9 +36,6 @@ LIMITS = {
 
 SHORT_CHANNELS = sorted(name for name, limits in LIMITS.items() if limits.max_chars <= 160)
 """Where sentences put together from fields can pass; longer copy is learned from natural pairs alone."""
-
-OTHER_WORDS = 0.25
-"""Share of the words common to brief and copy that are changed in a draw: what the copy says must be read."""
 
 
 class Pair(NamedTuple):
@@ -122,11 +120,11 @@ LONGER = (
 )
 
 
-def pattern(rng: random.Random, source: list[Natural]) -> Pair:
+def pattern(rng: random.Random, source: list[Natural], word_share: float) -> Pair:
     """A whole brief with an invented product, and copy put together from the brief's own fields, within its limits."""
     voice = "plain; says what the brief says and stops"
     while True:
-        base = _renamed(rng, rng.choice(source)).brief
+        base = _renamed(rng, rng.choice(source), word_share).brief
         wants_offer = rng.random() < 0.4
         brief = base.model_copy(
             update={
@@ -144,9 +142,9 @@ def pattern(rng: random.Random, source: list[Natural]) -> Pair:
                 return Pair(student_messages_for(voice, limits, brief)[0].content, text)
 
 
-def natural(rng: random.Random, source: list[Natural]) -> Pair:
-    """A pair of the base corpus with name, numbers, offer and facts changed in brief and copy alike."""
-    voice_line, brief, text = _renamed(rng, rng.choice(source))
+def natural(rng: random.Random, source: list[Natural], word_share: float = 0.0) -> Pair:
+    """A pair of the base corpus with name, numbers, offer, facts and `word_share` of common words changed alike."""
+    voice_line, brief, text = _renamed(rng, rng.choice(source), word_share)
     facts = [f for f in brief.product.facts if rng.random() < 0.6 or _is_used(f, text)]
     if rng.random() < 0.3:
         facts.append(rng.choice(rng.choice(source).brief.product.facts or ("new",)))
@@ -162,10 +160,10 @@ def _is_used(fact: str, text: str) -> bool:
     return any(w in text.lower() for w in words)
 
 
-def _renamed(rng: random.Random, pair: Natural) -> Natural:
-    """A pair under another name, with other numbers, another offer and a few other words, or as it is."""
+def _renamed(rng: random.Random, pair: Natural, word_share: float) -> Natural:
+    """A pair under another name, with other numbers, another offer and other words, or as it is."""
     limit = LIMITS[pair.brief.channel].max_chars
-    brief, text = renamed(rng, pair.brief, pair.text, max_chars=limit, word_share=OTHER_WORDS)
+    brief, text = renamed(rng, pair.brief, pair.text, max_chars=limit, word_share=word_share)
     return Natural(pair.voice_line, brief, text)
 
 
@@ -182,16 +180,18 @@ def _fill(rng: random.Random, shape: str, brief: Brief) -> str:
     return re.sub(r"\.{2,}", ".", text).strip(" ,:")
 
 
-def stream(rng: random.Random, source: list[Natural], shares: tuple[float, float, float]) -> Iterator[Pair]:
+def stream(
+    rng: random.Random, source: list[Natural], shares: tuple[float, float, float], word_share: float
+) -> Iterator[Pair]:
     """Endless pairs; `shares` are the weights of drills, patterns and natural pairs."""
     while True:
         kind = rng.choices(("drill", "pattern", "natural"), shares)[0]
         if kind == "drill":
             yield drill(rng)
         elif kind == "pattern":
-            yield pattern(rng, source)
+            yield pattern(rng, source, word_share)
         else:
-            yield natural(rng, source)
+            yield natural(rng, source, word_share)
 
 
 class Unseen(NamedTuple):

@@ -10,7 +10,8 @@ import regex
 
 from brand_voice.guide import Brand
 from brand_voice.records import Finding, Severity
-from brand_voice.screen.text import WORD, Copy, Span, blank, sentences, shown
+from brand_voice.screen.repeats import repeats
+from brand_voice.screen.text import WORD, Copy, Span, sentences, shown
 
 _HIDDEN = regex.compile(
     r"(?V1)(?:[[\p{Cf}\p{Cc}\p{Cs}\p{Co}\u034f\u115f\u1160\u17b4\u17b5\u3164\uffa0\ufffd]--[\n\r\t]])+"
@@ -32,9 +33,7 @@ _CAPITALS = regex.compile(
 )
 _PLAIN_WORD = regex.compile(r"\w+")
 _AFTER_CODE = regex.compile(r"\bcode:?\s+$", regex.IGNORECASE)
-_REPEATED = regex.compile(r"(?<![\w'-])(\p{L}{2,})(?:[^\S\n]+\1)+(?![\w'-])", regex.IGNORECASE)
 _MARKUP = regex.compile(r"\*{2,}|`{2,}|<[|/]?\w+[|/]?>|\{\{?\w*\}\}?|\[\w[\w ]*\]|(?m:^#{1,6} )")
-_MAY_REPEAT = frozenset({"that", "had", "bye", "very", "no", "die", "der", "das", "sie"})
 _CONTRACTION = regex.compile(
     r"(?<![\w'])(?:(?P<irregular>can't|won't|shan't|ain't|let's)|(?P<stem>\w+)(?P<not>n't)"
     r"|(?P<word>\w+)(?P<tail>'(?:re|ve|ll|m))|(?P<is>it|that|there|here|what|who|where|he|she)'s)(?![\w'])"
@@ -55,14 +54,12 @@ class Style:
         yield from _hidden(copy.text)
         yield from self._punctuation(copy.text)
         yield from self._capitals(copy)
-        spans = sentences(copy.text)
-        yield from _repeated(blank(copy.text, copy.required))
-        yield from _repeated_sentences(copy.text, spans)
+        yield from repeats(copy)
         yield from _markup(copy.text)
         if not self._style.contractions and copy.language == "en":
             yield from _contractions(copy)
         if self._style.max_sentence_words:
-            yield from _long_sentences(copy.text, spans, self._style.max_sentence_words)
+            yield from _long_sentences(copy.text, self._style.max_sentence_words)
 
     def _punctuation(self, text: str) -> Iterator[Finding]:
         style = self._style
@@ -135,22 +132,6 @@ def _hidden(text: str) -> Iterator[Finding]:
             yield _warn("hidden_characters", f"Hidden or damaged characters ({points}).", match.span(), "", "block")
 
 
-def _repeated(text: str) -> Iterator[Finding]:
-    for match in _REPEATED.finditer(text):
-        word = match[1]
-        if word.lower() not in _MAY_REPEAT and all(other[1:] == word[1:] for other in match.group().split()):
-            yield _warn("repeated_word", f'"{shown(word)}" is repeated.', match.span(), word)
-
-
-def _repeated_sentences(text: str, spans: list[Span]) -> Iterator[Finding]:
-    seen: set[str] = set()
-    for start, end in spans:
-        words = " ".join(WORD.findall(text[start:end])).lower()
-        if words.count(" ") >= 2 and words in seen:
-            yield _warn("repeated_sentence", "The sentence stands twice.", (start, end), "")
-        seen.add(words)
-
-
 def _markup(text: str) -> Iterator[Finding]:
     for match in _MARKUP.finditer(text):
         yield _warn(
@@ -170,8 +151,8 @@ def _contractions(copy: Copy) -> Iterator[Finding]:
         yield _warn("contractions", "The guide writes contractions out.", match.span(), first + long[1:])
 
 
-def _long_sentences(text: str, spans: list[Span], limit: int) -> Iterator[Finding]:
-    for start, end in spans:
+def _long_sentences(text: str, limit: int) -> Iterator[Finding]:
+    for start, end in sentences(text):
         count = len(WORD.findall(text, start, end))
         if count > limit:
             yield _warn(
