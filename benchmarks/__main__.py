@@ -48,7 +48,7 @@ def _tables(names: Sequence[str], scale: Scale, opened: Callable[[], Context]) -
         return
     context = opened()
     if "writing" in names:
-        yield writing.measure(context, scale)
+        yield from writing.measure(context, scale)
     if "distilling" in names:
         yield from distilling.measure(context, prepared.pairs(context), scale)
     if "real-size" in names:

@@ -92,12 +92,8 @@ def build(folder: Path, shape: dict[str, Any]) -> Path:
         tokenizer = AutoTokenizer.from_pretrained(shipped("data") / "base-student")
         tokenizer.chat_template = TEMPLATE
         torch.manual_seed(0)
-        config = Qwen3Config(**shape, bos_token_id=None, eos_token_id=tokenizer.eos_token_id, dtype="bfloat16")
-        with torch.device("meta"):
-            empty = Qwen3ForCausalLM(config)
-        model = empty.to(torch.bfloat16).to_empty(device="cpu")
-        model.init_weights()
-        model.save_pretrained(folder)
+        config = Qwen3Config(**shape, bos_token_id=None, eos_token_id=tokenizer.eos_token_id)
+        Qwen3ForCausalLM(config).to(torch.bfloat16).save_pretrained(folder)
         tokenizer.save_pretrained(folder)
     return folder
 

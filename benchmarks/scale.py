@@ -16,6 +16,9 @@ class Scale(NamedTuple):
     """Runs of `write`, each followed by one of the plain client."""
     concurrency: tuple[int, ...] = (32, 64, 128)
     """What the plain client is tried with; the fastest is taken."""
+    chosen_rows: int = 256
+    """Rows of a run that keeps the best of several samples."""
+    best_of: tuple[int, ...] = (1, 2, 4, 8)
     batched: int = 256
     """Prompts for transformers in batches."""
     single: int = 32
@@ -46,6 +49,8 @@ QUICK = Scale(
     trial_rows=24,
     pairs=1,
     concurrency=(8,),
+    chosen_rows=8,
+    best_of=(1, 2),
     batched=8,
     single=2,
     adapter_steps=4,

@@ -13,7 +13,7 @@ import sys
 import tempfile
 import time
 from collections import defaultdict
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
@@ -38,7 +38,9 @@ BATCH = 64
 """Prompts in one batch of transformers' `generate`."""
 WARM_UP = 6
 """The variants of a brief from here on are for warming up and for choosing the concurrency."""
-LAP = 9
+CHOICE = 8
+"""Those from here on are for the best of several samples."""
+LAP = 12
 """Variants set aside for one pass through the briefs."""
 
 
@@ -50,8 +52,8 @@ class _Written(NamedTuple):
     blocked: int
 
 
-def measure(context: Context, scale: Scale) -> Table:
-    """Write with the workspace's newest adapter, in every way."""
+def measure(context: Context, scale: Scale) -> Iterator[Table]:
+    """Write with the workspace's newest adapter, in every way; then the best of several samples."""
     adapter = prepared.adapter(context, context.notify)
     settings = context.settings.serve.model_copy(update={"enforce_eager": scale.is_eager, "mode": "merged"})
     context = context._replace(settings=context.settings.model_copy(update={"serve": settings}))
@@ -59,12 +61,17 @@ def measure(context: Context, scale: Scale) -> Table:
         _write(context, adapter, server, _briefs(context, scale.trial_rows // 8, WARM_UP))  # loads what loads once
         concurrency = _saturating(context, server, scale)
         turns = [_turn(context, adapter, server, scale, (number, concurrency)) for number in range(scale.pairs)]
+        chosen = {
+            number: _write(context, adapter, server, _briefs(context, scale.chosen_rows, CHOICE + place), number)
+            for place, number in enumerate(scale.best_of)
+        }
     others = {
         "vLLM without a server": _offline(context, adapter, scale),
         f"transformers, batches of {BATCH}": _transformers(context, adapter, scale.batched, BATCH),
         "transformers, one by one": _transformers(context, adapter, scale.single, 1),
     }
-    return _table(turns, concurrency, others)
+    yield _table(turns, concurrency, others)
+    yield _best_of_table(chosen)
 
 
 def _turn(
@@ -150,7 +157,7 @@ class _CountingChat(Chat):
 
 
 def _write(
-    context: Context, adapter: AdapterManifest, server: serve.StudentServer, briefs: Sequence[Brief]
+    context: Context, adapter: AdapterManifest, server: serve.StudentServer, briefs: Sequence[Brief], best_of: int = 1
 ) -> _Written:
     """What `brand-voice write briefs.jsonl --out copy.jsonl` does with a running server, from file to file."""
     chat = _CountingChat(server)
@@ -161,8 +168,9 @@ def _write(
             started = time.perf_counter()
             brand, sampling = context.brand, context.settings.student_sampling
             rows = brief_files.read_briefs(source, brand=brand.guide, products=brand.products)
+            takes = write.Takes(best_of=best_of)
             job = write.pin_job(
-                rows, brand.guide, model=adapter.name, adapter=adapter.name, sampling=sampling, takes=write.Takes()
+                rows, brand.guide, model=adapter.name, adapter=adapter.name, sampling=sampling, takes=takes
             )
             author = write.Student(chat, lambda: server.is_alive, 1.0)
             steps = write.write(rows, job, brand, student=author, store=store)
@@ -278,6 +286,28 @@ def _table(turns: Sequence[tuple[_Written, Rate]], concurrency: int, others: Map
         "nothing. Prompts differ from run to run, so that no run finds the prefix cache filled by another.",
     )
     return Table("Writing", ("", "copies/s", "completion tokens/s"), rows, notes)
+
+
+def _best_of_table(chosen: Mapping[int, _Written]) -> Table:
+    """What keeping the best of several samples costs, and how many rows still have a blocking finding."""
+    single = chosen[min(chosen)].rate.seconds
+    rows = [
+        (
+            str(number),
+            f"{written.rate.copies / written.rows:.1f}",
+            f"{written.rows / written.rate.seconds:.1f}",
+            f"{written.rate.seconds / single:.1f}",
+            f"{1 - written.blocked / written.rows:.0%}",
+        )
+        for number, written in chosen.items()
+    ]
+    header = ("`--best-of`", "completions a row", "rows/s", "x time of one", "rows without blocking findings")
+    count = chosen[min(chosen)].rows
+    notes = (
+        f"{count} rows each, the brand's own briefs; with `--best-of 1` a text with blocking findings is asked for "
+        "once more. The machine's price of a row grows like the time.",
+    )
+    return Table("Writing: the best of several", header, rows, notes)
 
 
 def _middle(rates: Sequence[Rate]) -> Rate:

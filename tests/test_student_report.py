@@ -10,14 +10,15 @@ import torch
 from small_brand import keep_briefs
 
 from benchmarks.student import __main__ as command
-from benchmarks.student import cases, reading, report, systems
+from benchmarks.student import ablations, cases, reading, report, systems
 from benchmarks.student.answers import Draw, Weights, answered
 from benchmarks.student.scores import EVERY_BRIEF, Referee
 from brand_voice import distill
 from brand_voice.brand import BrandFolder, load_brand
 from brand_voice.errors import InputError
 from brand_voice.evaluate import Rate
-from brand_voice.records import Example, Sampling
+from brand_voice.records import Example, Sampling, content_hash
+from brand_voice.registry import adapters
 from brand_voice.shipped import shipped
 
 BRANDS = ("tidewater", "vela")
@@ -271,3 +272,21 @@ def test_wilson_s_interval_is_the_published_one() -> None:
 @pytest.mark.parametrize("hostile", ["<script>alert(1)</script>", "[x](javascript:alert(1))", "| a | b |"])
 def test_model_text_is_no_markup_in_the_samples(hostile: str) -> None:
     assert hostile not in report.plain(hostile)
+
+
+def test_ablations_train_each_variant_and_score_it_on_validation_briefs(
+    place: Path, options: list[str], base: Path, folders: list[BrandFolder]
+) -> None:
+    whole, voiceless, tokens = ablations.VARIANTS[0], ablations.VARIANTS[-1], 1_000
+    trained = place / "ablations" / content_hash({"tokens": tokens})[:12] / "out"
+    shutil.copytree(base, trained)
+    (trained / "training.json").write_text(json.dumps({"copy_gate": {"name": 0.5, "offer": 0.25, "code": 1.0}}))
+    plan = command._plan(command._parser().parse_args(["report", *options]))
+    rows = ablations.table(plan, tokens, (whole, voiceless)).rows
+    asked = sum(q.slice == cases.SEEN for b in folders for q in cases.questions(b, LIMIT, ("validation",)))
+    assert asked > 0
+    for row, variant in zip(rows, (whole, voiceless), strict=True):
+        assert row[:3] == (variant.name, "50%", "25%")
+        assert row[3].endswith(f"/{asked})"), "publishable is counted over the validation briefs"
+    lines = {m.voice_line for brand in BRANDS for m in adapters(place / "adapters", brand)}
+    assert lines == {b.guide.voice_line for b in folders} | {ablations.VOICELESS}

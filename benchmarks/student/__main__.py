@@ -1,7 +1,8 @@
 """The student report, and the blind reading that belongs to it.
 
 `python -m benchmarks.student` writes the report, `... items --out FOLDER` what a reader is to judge, `... reading
-FOLDER` prints the table of what the reader said. A second run uses the adapters and answers of the first.
+FOLDER` prints the table of what the reader said, `... ablations` what each part of the recipe is worth. A second run
+uses the adapters and answers of the first.
 """
 
 import argparse
@@ -9,7 +10,7 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 
-from benchmarks.student import cases, reading, report, systems
+from benchmarks.student import ablations, cases, reading, report, systems
 from benchmarks.student.scores import Referee
 from brand_voice.cli.shell import notify, read_settings
 from brand_voice.errors import BrandVoiceError
@@ -17,7 +18,7 @@ from brand_voice.loop import student_of
 from brand_voice.merge import find_base
 from brand_voice.shipped import shipped
 
-COMMANDS = ("report", "items", "reading")
+COMMANDS = ("report", "items", "reading", "ablations")
 BRANDS = ("tidewater", "fjellvik", "vela")
 WORKSPACE = Path("workspace") / "student-report"
 
@@ -34,6 +35,10 @@ def main(argv: Sequence[str] | None = None) -> int:
                 sys.stdout.write(reading.table(options.folder).markdown() + "\n")
             case "items":
                 _items(_plan(options), options.out)
+            case "ablations":
+                made = ablations.table(_plan(options), options.tokens).markdown() + "\n"
+                options.out.write_text(made.removeprefix("#"), encoding="utf-8")
+                sys.stdout.write(made)
             case _:
                 _report(_plan(options), options.out, " ".join(["python -m benchmarks.student", *given[1:]]))
     except BrandVoiceError as error:
@@ -93,13 +98,16 @@ def _parser() -> argparse.ArgumentParser:
     shared.add_argument("--limit", type=int, help="briefs of a slice at most")
     shared.add_argument("--best-of", nargs="+", type=int, default=(), help="also keep the best of so many samples")
     parser = argparse.ArgumentParser(prog="python -m benchmarks.student", description=__doc__)
-    commands = parser.add_subparsers(dest="command", metavar="{report,items,reading}")
+    commands = parser.add_subparsers(dest="command", metavar="{report,items,reading,ablations}")
     writes = commands.add_parser("report", parents=[shared], help="the report (what is done without a command)")
     writes.add_argument("--out", type=Path, default=shipped("data") / "base-student", help="folder for its files")
     draws = commands.add_parser("items", parents=[shared], help="items for a blind reading")
     draws.add_argument("--out", type=Path, required=True, help="folder for items.jsonl and key.json")
     reads = commands.add_parser("reading", help="the table of a finished reading")
     reads.add_argument("folder", type=Path, help="holds key.json and verdicts.jsonl")
+    tries = commands.add_parser("ablations", parents=[shared], help="what each part of the recipe is worth (hours)")
+    tries.add_argument("--tokens", type=int, default=6_000_000, help="training tokens of each base")
+    tries.add_argument("--out", type=Path, default=shipped("data") / "base-student" / "ablations.md")
     return parser
 
 

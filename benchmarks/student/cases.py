@@ -17,7 +17,7 @@ from brand_voice.context import Context
 from brand_voice.loop import student_of, train
 from brand_voice.merge import Base
 from brand_voice.prompts import student_prompt_hash
-from brand_voice.records import AdapterManifest, Brief, Example, content_hash
+from brand_voice.records import AdapterManifest, Brief, Example, Split, content_hash
 from brand_voice.registry import adapters
 from brand_voice.settings import Settings
 from brand_voice.student import HELD_OUT
@@ -39,6 +39,10 @@ class Plan(NamedTuple):
     base: Base
     limit: int | None = None
     """Briefs of a slice at most; none for all."""
+    splits: Sequence[Split] = HELD_OUT
+    """Where the briefs come from."""
+    voice_line: str | None = None
+    """Stands in every brand's prompt instead of its own; none for its own."""
     best_of: Sequence[int] = ()
     """Samples a brief of further systems that keep the best of them, one system each; all choose from the same."""
 
@@ -71,12 +75,12 @@ def prepare(plan: Plan, seeds: Sequence[int]) -> list[Case]:
     return [_case(plan, brand, seeds) for brand in plan.brands]
 
 
-def questions(brand: BrandFolder, limit: int | None = None) -> tuple[Question, ...]:
-    """The brand's held-out briefs in the order of their hashes, each content once, `limit` of a slice at most."""
+def questions(brand: BrandFolder, limit: int | None = None, splits: Sequence[Split] = HELD_OUT) -> tuple[Question, ...]:
+    """The brand's briefs of these splits in the order of their hashes, a content once, `limit` of a slice at most."""
     found: dict[str, Question] = {}
     for brief in brand.briefs:
         is_unseen = brand.is_unseen(brief)
-        if snapshot.split_of(brief, is_unseen=is_unseen) in HELD_OUT:
+        if snapshot.split_of(brief, is_unseen=is_unseen) in splits:
             is_german = not brief.locale.startswith("en-")
             found[brief.hash] = Question(brief, GERMAN if is_german else UNSEEN if is_unseen else SEEN)
     ordered = [found[key] for key in sorted(found)]
@@ -86,16 +90,19 @@ def questions(brand: BrandFolder, limit: int | None = None) -> tuple[Question, .
 def _case(plan: Plan, brand_id: str, seeds: Sequence[int]) -> Case:
     with opened(plan.workspace, brand_id, plan.settings) as context:
         prepared.prepare(context)
+        guide = context.brand.guide.model_copy(update={"voice_line": plan.voice_line or context.brand.guide.voice_line})
+        brand = context.brand.model_copy(update={"guide": guide})
         folder = snapshot.newest(context.workspace.snapshots, brand_id)
-        trained = {seed: _adapter(context, plan.base, folder.name, seed) for seed in seeds}
+        trained = {seed: _adapter(context._replace(brand=brand), plan.base, folder.name, seed) for seed in seeds}
         approved = tuple(snapshot.load(folder, "train"))
-        return Case(context.brand, approved, questions(context.brand, plan.limit), trained)
+        return Case(brand, approved, questions(brand, plan.limit, plan.splits), trained)
 
 
 def _adapter(context: Context, base: Base, snapshot_name: str, seed: int) -> AdapterManifest:
     """The adapter of a seed, found in the workspace's ledger or trained."""
     training = context.settings.training.model_copy(update={"seed": seed})
-    made_of = [student_of(context.settings), base.hash, snapshot_name, student_prompt_hash(), training.model_dump()]
+    asked = [student_prompt_hash(), context.brand.guide.voice_line]
+    made_of = [student_of(context.settings), base.hash, snapshot_name, *asked, training.model_dump()]
     key = content_hash([context.brand_id, *made_of])
     ledger = context.workspace.root / LEDGER
     known = json.loads(ledger.read_text(encoding="utf-8")) if ledger.exists() else {}

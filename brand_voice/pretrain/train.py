@@ -41,6 +41,8 @@ class Recipe(Record):
     prompt_weight: float = 0.1
     """Weight of the loss on prompt tokens, against 1 on the completion."""
     warmup_steps: int = 60
+    has_generator: bool = True
+    """Whether invented pairs are drawn; without them natural pairs are all there is."""
     drills_until: float = 0.1
     """Share of the tokens that are drills alone."""
     decay_from: float = 0.65
@@ -51,6 +53,8 @@ class Recipe(Record):
 
     def shares(self, progress: float) -> tuple[float, float, float]:
         """Weights of drills, patterns and natural pairs (in pairs, not tokens) at `progress` in [0, 1]."""
+        if not self.has_generator:
+            return (0.0, 0.0, 1.0)
         if progress < self.drills_until:
             return (1.0, 0.0, 0.0)
         if progress < self.decay_from:
