@@ -102,7 +102,7 @@ class Settings(Record):
     training: TrainingSettings = TrainingSettings()
     serve: ServeSettings = ServeSettings()
     teacher_sampling: Sampling = Sampling(temperature=0.8, max_new_tokens=400)
-    student_sampling: Sampling = Sampling(temperature=0.3)
+    student_sampling: Sampling = Sampling(temperature=0.5)
     machine_usd_per_hour: float | None = Field(default=None, ge=0)
     """What the machine that serves the student costs; without it no cost of the student is printed."""
 

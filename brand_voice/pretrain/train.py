@@ -33,7 +33,7 @@ class Recipe(Record):
     hidden_size: int = 256
     layers: int = 6
     intermediate_size: int = 704
-    tokens: int = 40_000_000
+    tokens: int = 33_000_000
     """Training tokens, prompts included, padding not."""
     batch_tokens: int = 6_144
     learning_rate: float = 0.012
@@ -45,10 +45,11 @@ class Recipe(Record):
     """Whether invented pairs are drawn; without them natural pairs are all there is."""
     drills_until: float = 0.1
     """Share of the tokens that are drills alone."""
-    decay_from: float = 0.65
+    decay_from: float = 0.78
     """Share of the tokens after which the learning rate falls linearly to a twentieth."""
     other_words: float = 0.25
-    """Share of the words common to brief and copy that a draw changes; falls to none with the learning rate."""
+    """Share of the words common to brief and copy that a draw changes. Kept to the end: when it fell to none with the
+    learning rate, the validation loss rose from 1.93 to 2.02, and with it went the sense."""
     seed: int = 1
 
     def shares(self, progress: float) -> tuple[float, float, float]:
@@ -61,13 +62,10 @@ class Recipe(Record):
             return (0.25, 0.30, 0.45)
         return (0.15, 0.15, 0.70)
 
-    def decay(self, progress: float) -> float:
-        """Constant at 1, then linear to 0 at the end."""
-        return min(1.0, max(0.0, (1 - progress) / (1 - self.decay_from)))
-
     def rate(self, step: int, progress: float) -> float:
         """Factor on the learning rate: warm-up, constant, linear decay."""
-        return min(1.0, (step + 1) / self.warmup_steps) * max(0.05, self.decay(progress))
+        decay = min(1.0, (1 - progress) / (1 - self.decay_from))
+        return min(1.0, (step + 1) / self.warmup_steps) * max(0.05, decay)
 
 
 class Batch(NamedTuple):
@@ -118,8 +116,7 @@ def batches(recipe: Recipe, tokenizer: "PreTrainedTokenizerFast", source: list[N
     """Batches of similar length from token count `done` on; restarted runs draw fresh pairs."""
     rng = random.Random(f"{recipe.seed}-{done}")
     while True:
-        progress = done / recipe.tokens
-        pairs = stream(rng, source, recipe.shares(progress), recipe.other_words * recipe.decay(progress))
+        pairs = stream(rng, source, recipe.shares(done / recipe.tokens), recipe.other_words)
         pool = [encode(tokenizer, next(pairs)) for _ in range(1_500)]
         pool.sort(key=lambda item: len(item[0]) + len(item[1]))
         chunks: list[list[tuple[list[int], list[int]]]] = [[]]
