@@ -9,7 +9,6 @@ a template that has Qwen3's switch for thinking.
 import itertools
 import os
 import time
-from collections.abc import Iterator
 from concurrent.futures import ProcessPoolExecutor
 from multiprocessing import get_context
 from pathlib import Path
@@ -21,11 +20,10 @@ from benchmarks import prepared
 from benchmarks.plain_client import Rate, ask_all
 from benchmarks.report import Table
 from benchmarks.scale import Scale
-from brand_voice import distill, student
+from benchmarks.writing import bodies
+from brand_voice import student
 from brand_voice.context import Context
-from brand_voice.prompts import student_messages
 from brand_voice.records import AdapterManifest
-from brand_voice.serve import StudentServer
 from brand_voice.settings import TrainingSettings
 from brand_voice.shipped import shipped
 
@@ -49,8 +47,8 @@ TEMPLATE = (
     "{% if add_generation_prompt %}<|im_start|>assistant\n"
     "{% if enable_thinking is defined and not enable_thinking %}<think>\n\n</think>\n\n{% endif %}{% endif %}"
 )
-NEW_TOKENS = 48
-"""Tokens of an answer; random weights would not end one."""
+ENDLESS = {"max_tokens": 48, "ignore_eos": True}
+"""Every answer has so many tokens; random weights would not end one."""
 GIB = 2**30
 
 
@@ -77,8 +75,9 @@ def measure(context: Context, scale: Scale) -> Table:
         job = (str(context.workspace.root), context.settings.model_dump_json())
         trained = _Trained(*pool.submit(_train, *job).result())
     with student.start_server(context, trained.manifest) as server:
-        ask_all(server.address, list(_bodies(context, server, 2)), 2)  # compiles what compiles once
-        rate = ask_all(server.address, list(_bodies(context, server, scale.real_size_rows)), scale.real_size_rows)
+        asked = [body | ENDLESS for body in bodies(context, server, context.brand.briefs[: scale.real_size_rows])]
+        ask_all(server.address, asked[:2], 2)  # compiles what compiles once
+        rate = ask_all(server.address, asked, len(asked))
         memory = _held(server.address.pid)
     return _table(folder, trained, rate, memory)
 
@@ -122,18 +121,6 @@ def _peak() -> int:
     return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * (1 if sys.platform == "darwin" else 1_024)
 
 
-def _bodies(context: Context, server: StudentServer, number: int) -> Iterator[dict[str, object]]:
-    endpoint = server.endpoint(server.models[0])
-    for brief in context.brand.briefs[:number]:
-        yield {
-            "model": endpoint.model,
-            "messages": [message.model_dump() for message in student_messages(context.brand.guide, brief)],
-            "max_tokens": NEW_TOKENS,
-            "ignore_eos": True,
-            "chat_template_kwargs": endpoint.chat_template_kwargs,
-        }
-
-
 def _held(pid: int) -> int:
     """Bytes that the server's processes hold together; pages they share are counted once (proportional set size)."""
     family = [psutil.Process(pid), *psutil.Process(pid).children(recursive=True)]
@@ -142,8 +129,10 @@ def _held(pid: int) -> int:
 
 def _table(folder: Path, trained: _Trained, rate: Rate, memory: int) -> Table:
     import torch
+    from transformers import AutoConfig, AutoModelForCausalLM
 
-    model, _ = distill.load_student(folder)
+    with torch.device("meta"):
+        model = AutoModelForCausalLM.from_config(AutoConfig.from_pretrained(folder))
     parameters = sum(parameter.numel() for parameter in model.parameters())
     steps = sorted(trained.step_s)
     where = "GPU memory" if torch.cuda.is_available() else "memory"

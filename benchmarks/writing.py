@@ -81,7 +81,7 @@ def _turn(
     number, concurrency = turn
     briefs = _briefs(context, scale.rows, variant=2 * number)
     written = _write(context, adapter, server, briefs)
-    plain = ask_all(server.address, _bodies(context, server, _briefs(context, scale.rows, 2 * number + 1)), concurrency)
+    plain = ask_all(server.address, bodies(context, server, _briefs(context, scale.rows, 2 * number + 1)), concurrency)
     context.notify(f"write {written.rate.copies_per_s:.1f} copies/s, plain client {plain.copies_per_s:.1f} copies/s")
     return written, plain
 
@@ -106,7 +106,7 @@ def _briefs(context: Context, number: int, variant: int) -> list[Brief]:
     return worded
 
 
-def _bodies(context: Context, server: serve.StudentServer, briefs: Sequence[Brief]) -> list[dict[str, object]]:
+def bodies(context: Context, server: serve.StudentServer, briefs: Sequence[Brief]) -> list[dict[str, object]]:
     """The very requests that `write` sends."""
     endpoint = server.endpoint(server.models[0])
     sampling = context.settings.student_sampling
@@ -125,15 +125,15 @@ def _bodies(context: Context, server: serve.StudentServer, briefs: Sequence[Brie
 
 def _saturating(context: Context, server: serve.StudentServer, scale: Scale) -> int:
     """Warm the server up; return the concurrency at which the plain client was fastest."""
-    bodies = _bodies(context, server, _briefs(context, scale.trial_rows, WARM_UP))
-    ask_all(server.address, bodies[: len(bodies) // 2], max(scale.concurrency))
-    bodies = _bodies(context, server, _briefs(context, 2 * scale.trial_rows, WARM_UP + 1))
+    asked = bodies(context, server, _briefs(context, scale.trial_rows, WARM_UP))
+    ask_all(server.address, asked[: len(asked) // 2], max(scale.concurrency))
+    asked = bodies(context, server, _briefs(context, 2 * scale.trial_rows, WARM_UP + 1))
     # There and back, so that a machine that speeds up or slows down favours none.
     trials = [*scale.concurrency, *reversed(scale.concurrency)]
-    share = len(bodies) // len(trials)
+    share = len(asked) // len(trials)
     rates: dict[int, list[Rate]] = defaultdict(list)
     for place, concurrency in enumerate(trials):
-        rates[concurrency].append(ask_all(server.address, bodies[place * share : (place + 1) * share], concurrency))
+        rates[concurrency].append(ask_all(server.address, asked[place * share : (place + 1) * share], concurrency))
     speeds = {each: sum(r.tokens for r in done) / sum(r.seconds for r in done) for each, done in rates.items()}
     context.notify(f"plain client, tokens/s by connections: {', '.join(f'{c}: {s:,.0f}' for c, s in speeds.items())}")
     return max(speeds, key=lambda concurrency: speeds[concurrency])

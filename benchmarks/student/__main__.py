@@ -105,7 +105,7 @@ def _parser() -> argparse.ArgumentParser:
     draws.add_argument("--out", type=Path, required=True, help="folder for items.jsonl and key.json")
     reads = commands.add_parser("reading", help="the table of a finished reading")
     reads.add_argument("folder", type=Path, help="holds key.json and verdicts.jsonl")
-    tries = commands.add_parser("ablations", parents=[shared], help="what each part of the recipe is worth (hours)")
+    tries = commands.add_parser("ablations", parents=[shared], help="what each part of the recipe is worth")
     tries.add_argument("--tokens", type=int, default=6_000_000, help="training tokens of each base")
     tries.add_argument("--out", type=Path, default=shipped("data") / "base-student" / "ablations.md")
     return parser

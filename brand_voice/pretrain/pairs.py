@@ -4,7 +4,7 @@
 - A *pattern* pair is a whole brief whose copy is put together from its own fields.
 - A *natural* pair is a composed one; each time it is drawn its name, numbers and offer are changed in brief and copy
   alike, facts are dropped that the copy does not use, and a distractor fact may be added. A share of the other words
-  that both have in common may be changed too: that teaches to read what the copy says, at the price of its sense.
+  that both have in common may be changed too: the copy then has to be read off the brief, word for word.
 
 The three demo brands never appear here: their voice is what LoRA has to add.
 """

@@ -9,9 +9,9 @@ from collections.abc import Callable, Iterator
 import regex
 
 from brand_voice.guide import Brand
-from brand_voice.records import Finding, Severity
-from brand_voice.screen.repeats import repeats
-from brand_voice.screen.text import WORD, Copy, Span, sentences, shown
+from brand_voice.records import Finding
+from brand_voice.screen.repeats import repeats, style_finding
+from brand_voice.screen.text import WORD, Copy, sentences, shown
 
 _HIDDEN = regex.compile(
     r"(?V1)(?:[[\p{Cf}\p{Cc}\p{Cs}\p{Co}\u034f\u115f\u1160\u17b4\u17b5\u3164\uffa0\ufffd]--[\n\r\t]])+"
@@ -85,19 +85,7 @@ class Style:
             small = capitals.lower() if before and before[-1] not in ".!?…" else capitals.capitalize()
             span = match.start(), match.start() + len(capitals)
             suggestion = None if _CAPITALS.search(small) else small
-            yield _warn("capitals", f'"{shown(capitals)}" is in capitals.', span, suggestion)
-
-
-def _warn(rule: str, message: str, span: Span, suggestion: str | None, severity: Severity = "warn") -> Finding:
-    return Finding(
-        rule=f"style.{rule}",
-        check="style",
-        severity=severity,
-        message=message,
-        start=span[0],
-        end=span[1],
-        suggestion=suggestion,
-    )
+            yield style_finding("capitals", f'"{shown(capitals)}" is in capitals.', span, suggestion)
 
 
 def _full_stop(match: "regex.Match[str]") -> str:
@@ -119,7 +107,7 @@ def _beyond(
         message = (
             f"No {name}, says the guide." if not allowed else f"{len(matches)} {name}; the guide allows {allowed}."
         )
-        yield _warn(rule, message, match.span(), mended(match) if mended else None)
+        yield style_finding(rule, message, match.span(), mended(match) if mended else None)
 
 
 def _hidden(text: str) -> Iterator[Finding]:
@@ -129,12 +117,14 @@ def _hidden(text: str) -> Iterator[Finding]:
     for match in _HIDDEN.finditer(text):
         if not joined.issuperset(range(*match.span())):
             points = " ".join(f"U+{ord(c):04X}" for c in match.group()[:4])
-            yield _warn("hidden_characters", f"Hidden or damaged characters ({points}).", match.span(), "", "block")
+            yield style_finding(
+                "hidden_characters", f"Hidden or damaged characters ({points}).", match.span(), "", "block"
+            )
 
 
 def _markup(text: str) -> Iterator[Finding]:
     for match in _MARKUP.finditer(text):
-        yield _warn(
+        yield style_finding(
             "markup", f'"{shown(match.group())}" looks like markup or an unfilled placeholder.', match.span(), None
         )
 
@@ -148,14 +138,14 @@ def _contractions(copy: Copy) -> Iterator[Finding]:
         else:
             long = match["is"] + " is" if match["is"] else match["word"] + _TAILS[match["tail"]]
         first = copy.text[match.start()]
-        yield _warn("contractions", "The guide writes contractions out.", match.span(), first + long[1:])
+        yield style_finding("contractions", "The guide writes contractions out.", match.span(), first + long[1:])
 
 
 def _long_sentences(text: str, limit: int) -> Iterator[Finding]:
     for start, end in sentences(text):
         count = len(WORD.findall(text, start, end))
         if count > limit:
-            yield _warn(
+            yield style_finding(
                 "sentence_length",
                 f"{count} words in a sentence; the guide aims at {limit}.",
                 (start, end),
