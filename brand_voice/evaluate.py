@@ -10,6 +10,7 @@ from collections import Counter, defaultdict
 from collections.abc import Callable, Iterable, Sequence
 from typing import NamedTuple
 
+from brand_voice.rates import Rate
 from brand_voice.records import AdapterManifest, Brief, Draft, Example, Record, Screening, Split, now
 from brand_voice.screen.similar import masked, nearest
 
@@ -25,16 +26,6 @@ class Scored(NamedTuple):
     screening: Screening | None
     """None for a draft that failed."""
     split: Split
-
-
-class Rate(Record):
-    """How many of how many; `of` counts only the texts the question applies to."""
-
-    hits: int
-    of: int
-
-    def __str__(self) -> str:
-        return f"{self.hits / self.of:.0%} ({self.hits}/{self.of})" if self.of else "n/a"
 
 
 class Side(Record):

@@ -7,7 +7,7 @@ the lists are plain vocabulary, and most of the variety comes from combining syl
 import random
 
 ONSETS = "b bl br c ch cl cr d dr f fl fr g gl gr h j k kl kr l m n p pl pr qu r s sh sk sl sn sp st t th tr v w y z"
-NUCLEI = "a e i o u ai ea ee oa ou au ei ie y ø å ä ö ü"
+NUCLEI = "a e i o u ai ea ee oa ou au ei ie y ø å ä ö ü é è ê á ô ó"
 CODAS = "b ck d g l ll m mp n nd ng nt p r rd rk rl rn rt s sk ss st t th x ß"
 WORDS = """
 amber anchor apple arch ash attic autumn badge bamboo bank barley basin basket bay beacon bear bell bench birch bird
@@ -53,8 +53,8 @@ def word(rng: random.Random) -> str:
     if rng.random() < 0.45:
         return rng.choice(WORDS)
     onsets, nuclei, codas = ONSETS.split(), NUCLEI.split(), CODAS.split()
-    # The Nordic and German letters come last in NUCLEI and CODAS; they stay rare.
-    nucleus = nuclei if rng.random() < 0.15 else nuclei[:-5]
+    # The letters beyond plain English come last in NUCLEI and CODAS; they stay rare.
+    nucleus = nuclei if rng.random() < 0.15 else nuclei[:-11]
     coda = codas if rng.random() < 0.1 else codas[:-1]
     syllables = [rng.choice(onsets) + rng.choice(nucleus) for _ in range(rng.choice((1, 2, 2, 3)))]
     return "".join(syllables) + (rng.choice(coda) if rng.random() < 0.6 else "")

@@ -21,6 +21,7 @@ Text = Annotated[str, StringConstraints(strip_whitespace=True, min_length=1, max
 Author = Literal["teacher", "student", "person"]
 Severity = Literal["block", "warn", "suggest"]
 Verdict = Literal["approve", "edit", "reject"]
+Choice = Literal["left", "right", "tie", "both_bad"]
 Split = Literal["train", "validation", "test", "unseen_product"]
 Reason = Literal[
     "off_voice",
@@ -236,6 +237,31 @@ class Review(Record):
     note: str | None = None
     reviewer: str
     created_at: str = Field(default_factory=now)
+
+
+class Vote(Record):
+    """A person's choice between two texts for one brief, made without knowing who wrote which."""
+
+    brand: Id
+    left: str
+    """Id of the draft that stood on the left."""
+    right: str
+    choice: Choice
+    reason: Annotated[str, StringConstraints(strip_whitespace=True, max_length=500)] = ""
+    voter: Annotated[str, StringConstraints(strip_whitespace=True, min_length=1, max_length=80)]
+    created_at: str = Field(default_factory=now)
+
+
+class Ballot(NamedTuple):
+    """A vote with what the count needs to know of its two drafts."""
+
+    vote: Vote
+    channel: str
+    left: str
+    """Who wrote the left text: an adapter's name, or the teacher's model."""
+    right: str
+    left_chars: int
+    right_chars: int
 
 
 class Approved(NamedTuple):

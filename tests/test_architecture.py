@@ -9,9 +9,9 @@ PACKAGE = Path(__file__).parent.parent / "brand_voice"
 FLOORS: tuple[set[str], ...] = (
     {"__init__", "errors"},
     {"records", "shipped"},
-    {"guide", "settings", "artifacts", "workspace", "protocol", "process", "invent"},
+    {"guide", "settings", "artifacts", "workspace", "protocol", "process", "invent", "rates"},
     {"brand", "brief_files", "prompts", "chat", "recorded", "screen", "store", "merge", "backends", "rename"},
-    {"generate", "review", "snapshot", "distill", "evaluate", "registry", "serve", "pretrain", "voice"},
+    {"generate", "review", "vote", "snapshot", "distill", "evaluate", "registry", "serve", "pretrain", "voice"},
     {"context", "desk"},
     {"loop", "write"},
     {"student"},

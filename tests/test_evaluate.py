@@ -4,6 +4,7 @@ from hypothesis import strategies as st
 
 from brand_voice import evaluate
 from brand_voice.brand import load_brand
+from brand_voice.rates import Rate
 from brand_voice.records import AdapterManifest, Draft, Example, Finding, Screening, Usage
 
 BRAND = load_brand("tidewater")
@@ -47,8 +48,8 @@ def test_rates_count_only_texts_that_a_check_applies_to() -> None:
     report = evaluate.evaluate(ADAPTER, TEACHER, student, [], student_usd=None)
     offers = sum(b.offer is not None for b in BRAND.briefs[:20])
     assert report.student.checks["offer"].of == offers < 20
-    assert report.student.checks["truth"] == evaluate.Rate(hits=15, of=20)
-    assert report.student.publishable == evaluate.Rate(hits=15, of=20)
+    assert report.student.checks["truth"] == Rate(hits=15, of=20)
+    assert report.student.publishable == Rate(hits=15, of=20)
     assert report.student.slices["split test"].of == 10
 
 
@@ -88,7 +89,7 @@ def test_a_recited_training_text_counts_as_copied_even_under_another_name() -> N
     other = BRAND.briefs[8]
     student = [scored(8, text.format(other.product.name)), scored(9, "Something else, wholly and entirely new here.")]
     report = evaluate.evaluate(ADAPTER, TEACHER, student, [example], student_usd=None)
-    assert report.student.copied == evaluate.Rate(hits=1, of=2)
+    assert report.student.copied == Rate(hits=1, of=2)
 
 
 def test_samples_are_ten_and_not_chosen_by_result() -> None:

@@ -17,6 +17,7 @@ from hypothesis import strategies as st
 from brand_voice.errors import ConflictError, StoreError
 from brand_voice.records import (
     Answer,
+    Ballot,
     Brief,
     BriefProduct,
     Draft,
@@ -28,6 +29,7 @@ from brand_voice.records import (
     Severity,
     Usage,
     Verdict,
+    Vote,
 )
 from brand_voice.store.database import APPLICATION_ID, MIGRATIONS
 from brand_voice.store.store import Counts, Store
@@ -93,6 +95,20 @@ def test_records_come_back_as_they_were_saved(store: Store, path: Path):
         assert again.reviews("d-1") == tuple(verdicts)
         assert again.current_reviews("tidewater") == {"d-1": verdicts[1]}
         assert (again.brief("b-0", "vela"), again.draft("d-9"), again.screening("d-9")) == (None, None, None)
+
+
+def test_votes_come_back_with_who_wrote_what(store: Store, path: Path):
+    store.save_drafts([a_draft(1), a_draft(2, author="student", adapter="tidewater@x", text="Dry.")])
+    vote = Vote(brand="tidewater", left="d-2", right="d-1", choice="left", reason="drier", voter="ann")
+    store.add_vote(vote)
+    (ballot,) = store.ballots("tidewater")
+    assert ballot == Ballot(vote, "email", "tidewater@x", "m", len("Dry."), len("Copy 1 – “dry” 🌧"))
+    assert store.ballots("vela") == ()
+    with pytest.raises(StoreError, match="does not hold"):
+        store.add_vote(vote.model_copy(update={"right": "d-9"}))
+    for statement in ("UPDATE votes SET choice = 'tie'", "DELETE FROM votes"):
+        with pytest.raises(sqlite3.IntegrityError, match="votes are appended"):
+            sql(path, statement)
 
 
 def test_a_rewritten_brief_leaves_the_old_drafts_their_brief(store: Store):
@@ -460,7 +476,7 @@ def a_folder(path: Path) -> None:
     [
         (not_a_database, "is not a database"),
         (another_program, "another program"),
-        (newer_version, "has schema 9999; this brand_voice knows up to 0002"),
+        (newer_version, "has schema 9999; this brand_voice knows up to 0003"),
         (damaged, "is damaged"),
         (a_folder, "cannot be opened"),
     ],

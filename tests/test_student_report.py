@@ -2,6 +2,7 @@
 
 import json
 import shutil
+from collections import Counter
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -16,7 +17,7 @@ from benchmarks.student.scores import EVERY_BRIEF, Referee
 from brand_voice import distill
 from brand_voice.brand import BrandFolder, load_brand
 from brand_voice.errors import InputError
-from brand_voice.evaluate import Rate
+from brand_voice.rates import Rate
 from brand_voice.records import Example, Sampling, content_hash
 from brand_voice.registry import adapters
 from brand_voice.shipped import shipped
@@ -225,6 +226,14 @@ def drawn(found: list[cases.Case]) -> reading.Drawn:
     return reading.draw(found, [echo, teacher, systems.retrieval(found)], shares=(8, 4, 4))
 
 
+def test_a_draw_goes_round_the_channels(folders: list[BrandFolder]) -> None:
+    whole = [load_brand(brand.guide.id) for brand in folders[:1]]
+    asked = [cases.Case(brand, (), cases.questions(brand), {}) for brand in whole]
+    items, _ = reading.draw(asked, [systems.echo(asked)], shares=(16,))
+    channels = Counter(item.brief["channel"] for item in items)
+    assert set(channels.values()) == {2}
+
+
 def test_items_are_blind_shuffled_and_each_brief_comes_once(found: list[cases.Case]) -> None:
     items, key = drawn(found)
     names = [key[item.number] for item in items]
@@ -263,17 +272,6 @@ def test_a_reading_is_joined_with_its_key_and_stands_in_the_report(
         reading.table(folder)
 
 
-def test_wilson_s_interval_is_the_published_one() -> None:
-    assert reading.wilson(81, 263) == pytest.approx((0.2553, 0.3662), abs=5e-5)  # R. G. Newcombe 1998, table I
-    assert reading.wilson(0, 20) == pytest.approx((0.0, 0.1611), abs=5e-5)
-    assert reading.wilson(1, 29) == pytest.approx((0.0061, 0.1718), abs=5e-5)
-
-
-@pytest.mark.parametrize("hostile", ["<script>alert(1)</script>", "[x](javascript:alert(1))", "| a | b |"])
-def test_model_text_is_no_markup_in_the_samples(hostile: str) -> None:
-    assert hostile not in report.plain(hostile)
-
-
 def test_ablations_train_each_variant_and_score_it_on_validation_briefs(
     place: Path, options: list[str], base: Path, folders: list[BrandFolder]
 ) -> None:
@@ -290,3 +288,8 @@ def test_ablations_train_each_variant_and_score_it_on_validation_briefs(
         assert row[3].endswith(f"/{asked})"), "publishable is counted over the validation briefs"
     lines = {m.voice_line for brand in BRANDS for m in adapters(place / "adapters", brand)}
     assert lines == {b.guide.voice_line for b in folders} | {ablations.VOICELESS}
+
+
+@pytest.mark.parametrize("hostile", ["<script>alert(1)</script>", "[x](javascript:alert(1))", "| a | b |"])
+def test_model_text_is_no_markup_in_the_samples(hostile: str) -> None:
+    assert hostile not in report.plain(hostile)

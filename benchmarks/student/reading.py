@@ -5,7 +5,6 @@ appears twice. Intervals are Wilson's: at 30 items the normal approximation is t
 """
 
 import json
-import math
 import random
 from collections import Counter
 from collections.abc import Mapping, Sequence
@@ -18,12 +17,11 @@ from benchmarks.report import Table
 from benchmarks.student.cases import GERMAN, Case
 from benchmarks.student.systems import Entry, System
 from brand_voice.errors import InputError
-from brand_voice.records import Record
+from brand_voice.rates import Rate
+from brand_voice.records import Brief, Record
 
 SHARES = (60, 30, 30)
 """Items of the student, the teacher and the base."""
-Z = 1.96
-"""Normal quantile of a 95% interval."""
 
 
 class Item(Record):
@@ -51,7 +49,7 @@ class Drawn(NamedTuple):
 
 
 def draw(cases: Sequence[Case], systems: Sequence[System], *, shares: Sequence[int] = SHARES, seed: int = 0) -> Drawn:
-    """Draw items at random, as evenly over the brands as the shares allow, each brief once.
+    """Draw items at random, as evenly over brands and channels as the shares allow, each brief once.
 
     Raises:
         InputError: there are fewer English briefs than items.
@@ -60,8 +58,7 @@ def draw(cases: Sequence[Case], systems: Sequence[System], *, shares: Sequence[i
     texts = [{(e.voice, e.question.brief.hash): e for e in system.entries} for system in systems]
     drawn: list[tuple[str, Entry]] = []
     for place, case in enumerate(cases):
-        hashes = [q.brief.hash for q in case.questions if q.slice != GERMAN]
-        lot.shuffle(hashes)
+        hashes = _dealt(lot, [q.brief for q in case.questions if q.slice != GERMAN])
         for system, known, share in zip(systems, texts, shares, strict=True):
             wanted = share // len(cases) + (place < share % len(cases))
             if wanted > len(hashes):
@@ -74,6 +71,16 @@ def draw(cases: Sequence[Case], systems: Sequence[System], *, shares: Sequence[i
         for number, (_, entry) in enumerate(drawn, 1)
     ]
     return Drawn(items, {number: name for number, (name, _) in enumerate(drawn, 1)})
+
+
+def _dealt(lot: random.Random, briefs: Sequence[Brief]) -> list[str]:
+    """Hashes of the briefs in random order, but round the channels: any run of them has each about as often."""
+    turns: Counter[str] = Counter()
+    places = []
+    for brief in lot.sample(briefs, len(briefs)):
+        places.append((turns[brief.channel], lot.random(), brief.hash))
+        turns[brief.channel] += 1
+    return [hash_ for _, _, hash_ in sorted(places, reverse=True)]
 
 
 def fields(case: Case, entry: Entry) -> dict[str, Any]:
@@ -130,16 +137,6 @@ def table(folder: Path) -> Table:
     return Table("Blind reading", header, rows, notes)
 
 
-def wilson(hits: int, of: int) -> tuple[float, float]:
-    """Wilson's 95% interval for a share (E. B. Wilson 1927, "Probable Inference")."""
-    if not of:
-        return 0.0, 1.0
-    share, spread = hits / of, Z * Z / of
-    middle = (share + spread / 2) / (1 + spread)
-    half = Z / (1 + spread) * math.sqrt(share * (1 - share) / of + spread / (4 * of))
-    return max(0.0, middle - half), min(1.0, middle + half)
-
-
 def _row(name: str, opinions: Sequence[Opinion]) -> tuple[str, ...]:
     said: Mapping[str, int] = Counter(opinion.verdict for opinion in opinions)
     usable = said["publish"] + said["light_edit"]
@@ -150,8 +147,9 @@ def _row(name: str, opinions: Sequence[Opinion]) -> tuple[str, ...]:
 
 
 def _share(hits: int, of: int) -> str:
-    low, high = wilson(hits, of)
-    return f"{hits / of:.0%} ({low:.0%} to {high:.0%})"
+    rate = Rate(hits=hits, of=of)
+    low, high = rate.interval
+    return f"{rate.share:.0%} ({low:.0%} to {high:.0%})"
 
 
 def _key(folder: Path) -> dict[int, str]:

@@ -12,7 +12,7 @@ from benchmarks.student import reading
 from benchmarks.student.cases import GERMAN, SEEN, SLICES, UNSEEN, Case, Plan
 from benchmarks.student.scores import COPIED_THRESHOLD, EVERY_BRIEF, MEASURES, Referee, Score
 from benchmarks.student.systems import LORA, TEACHER, Entry, System
-from brand_voice.evaluate import Rate
+from brand_voice.rates import Rate
 from brand_voice.records import Brief, Record, now
 
 SAMPLES = 30

@@ -10,7 +10,7 @@ from collections.abc import Sequence
 from benchmarks.student.cases import GERMAN, SEEN, Case
 from benchmarks.student.systems import Entry, System
 from brand_voice.errors import InputError
-from brand_voice.evaluate import Rate
+from brand_voice.rates import Rate
 from brand_voice.records import Record, Screening
 from brand_voice.screen.screening import Screener
 from brand_voice.screen.similar import masked, nearest

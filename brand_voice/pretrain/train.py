@@ -45,6 +45,8 @@ class Recipe(Record):
     """Whether invented pairs are drawn; without them natural pairs are all there is."""
     drills_until: float = 0.1
     """Share of the tokens that are drills alone."""
+    natural_from: float = 0.37
+    """Share of the tokens after which three pairs of four are natural; before, less than half."""
     decay_from: float = 0.78
     """Share of the tokens after which the learning rate falls linearly to a twentieth."""
     other_words: float = 0.25
@@ -58,9 +60,9 @@ class Recipe(Record):
             return (0.0, 0.0, 1.0)
         if progress < self.drills_until:
             return (1.0, 0.0, 0.0)
-        if progress < self.decay_from:
+        if progress < self.natural_from:
             return (0.25, 0.30, 0.45)
-        return (0.15, 0.15, 0.70)
+        return (0.12, 0.13, 0.75)
 
     def rate(self, step: int, progress: float) -> float:
         """Factor on the learning rate: warm-up, constant, linear decay."""

@@ -9,7 +9,7 @@ from sqlalchemy.dialects.sqlite import insert
 from brand_voice.errors import ConflictError, StoreError
 from brand_voice.records import Review, Screening, Severity, Verdict
 from brand_voice.store.rows import record_of, screening_row
-from brand_voice.store.tables import briefs, current_reviews, current_screenings, drafts, reviews, screenings
+from brand_voice.store.tables import briefs, current_reviews, current_screenings, drafts, reviews, screenings, votes
 
 _ITS_BRIEF = and_(
     briefs.c.brand == drafts.c.brand, briefs.c.id == drafts.c.brief_id, briefs.c.hash == drafts.c.brief_hash
@@ -30,6 +30,18 @@ class Place(NamedTuple):
 def drafts_with_briefs() -> Select[Any]:
     """Drafts, each with the `record` of its brief as it was when the draft was written."""
     return select(drafts, briefs.c.record).join(briefs, _ITS_BRIEF)
+
+
+def ballot_rows(brand: str) -> Select[Any]:
+    """Votes with channel, contenders and lengths of their two drafts."""
+    left, right = drafts.alias("left_draft"), drafts.alias("right_draft")
+    contender = {"left": left, "right": right}
+    told = [func.coalesce(d.c.adapter, d.c.model).label(f"{side}_contender") for side, d in contender.items()]
+    chars = [func.length(d.c.text).label(f"{side}_chars") for side, d in contender.items()]
+    its_brief = and_(briefs.c.brand == left.c.brand, briefs.c.id == left.c.brief_id, briefs.c.hash == left.c.brief_hash)
+    query = select(votes, briefs.c.record["channel"].as_string().label("channel"), *told, *chars)
+    query = query.join(left, left.c.id == votes.c.left).join(right, right.c.id == votes.c.right)
+    return query.join(briefs, its_brief).where(votes.c.brand == brand).order_by(votes.c.seq)
 
 
 def seq_of(connection: Connection, draft_id: str) -> int:

@@ -6,7 +6,7 @@ from typing import Any, TypeVar, get_args
 
 from sqlalchemy import RowMapping
 
-from brand_voice.records import Brief, Draft, Record, Screening, Severity, Usage
+from brand_voice.records import Ballot, Brief, Draft, Record, Screening, Severity, Usage, Vote
 
 R = TypeVar("R", bound=Record)
 _DRAFT_FIELDS = tuple(name for name in Draft.model_fields if name != "usage")
@@ -48,3 +48,15 @@ def screening_row(screening: Screening) -> dict[str, Any]:
 def record_of(kind: type[R], row: RowMapping) -> R:
     """The record of a row whose columns are named like the record's fields; other columns are left."""
     return kind.model_validate({name: row[name] for name in kind.model_fields})
+
+
+def ballot_of(row: RowMapping) -> Ballot:
+    """The ballot of a row of `ballot_rows`."""
+    return Ballot(
+        vote=record_of(Vote, row),
+        channel=row["channel"],
+        left=row["left_contender"],
+        right=row["right_contender"],
+        left_chars=row["left_chars"],
+        right_chars=row["right_chars"],
+    )

@@ -1,9 +1,9 @@
-"""What a workspace remembers: briefs, drafts, screenings, verdicts, attempts, jobs and answers.
+"""What a workspace remembers: briefs, drafts, screenings, verdicts, votes, attempts, jobs and answers.
 
-Verdicts are appended and finished drafts never change (triggers of the schema see to it); screenings are derived and
-may be made again. Every method is one transaction: what it was given is stored whole or not at all, and is on the
-disk when it returns. One `Store` serves all threads of a process; other processes may have the same file open.
-The store knows no rule, no prompt and no model.
+Verdicts and votes are appended and finished drafts never change (triggers of the schema see to it); screenings are
+derived and may be made again. Every method is one transaction: what it was given is stored whole or not at all, and
+is on the disk when it returns. One `Store` serves all threads of a process; other processes may have the same file
+open. The store knows no rule, no prompt and no model.
 """
 
 from collections.abc import Iterable, Sequence
@@ -15,11 +15,26 @@ from sqlalchemy import and_, bindparam, delete, func, or_, select, update
 from sqlalchemy.dialects.sqlite import insert
 
 from brand_voice.errors import StoreError
-from brand_voice.records import Answer, Approved, Author, Brief, Draft, Job, Review, Screening, Severity, Verdict, now
+from brand_voice.records import (
+    Answer,
+    Approved,
+    Author,
+    Ballot,
+    Brief,
+    Draft,
+    Job,
+    Review,
+    Screening,
+    Severity,
+    Verdict,
+    Vote,
+    now,
+)
 from brand_voice.store.database import Database
 from brand_voice.store.queries import (
     Place,
     add_screenings,
+    ballot_rows,
     check_turn,
     count,
     drafts_with_briefs,
@@ -29,7 +44,7 @@ from brand_voice.store.queries import (
     seq_of,
     verdict_counts,
 )
-from brand_voice.store.rows import brief_of, brief_rows, draft_of, draft_row, record_of
+from brand_voice.store.rows import ballot_of, brief_of, brief_rows, draft_of, draft_row, record_of
 from brand_voice.store.tables import (
     WAITING,
     answers,
@@ -40,6 +55,7 @@ from brand_voice.store.tables import (
     drafts,
     jobs,
     reviews,
+    votes,
 )
 
 
@@ -279,6 +295,20 @@ class Store:
             verdicts = {row["draft_id"]: record_of(Review, row) for row in last}
             rows = connection.execute(query.order_by(drafts.c.seq)).mappings()
             return tuple(Approved(draft_of(row), brief_of(row), verdicts[row["id"]]) for row in rows)
+
+    def add_vote(self, vote: Vote) -> None:
+        """Append a vote.
+
+        Raises:
+            StoreError: a draft is not stored.
+        """
+        with self._database.write() as connection:
+            connection.execute(insert(votes), vote.model_dump(mode="json"))
+
+    def ballots(self, brand: str) -> tuple[Ballot, ...]:
+        """All votes of a brand in the order they came."""
+        with self._database.read() as connection:
+            return tuple(ballot_of(row) for row in connection.execute(ballot_rows(brand)).mappings())
 
     def queue(
         self, brand: str, *, limit: int = 50, after: str | None = None, author: Author | None = None

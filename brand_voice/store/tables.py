@@ -107,6 +107,22 @@ reviews = Table(
     CheckConstraint("(verdict = 'reject') = (final_text IS NULL)", name="text_unless_rejected"),
 )
 
+votes = Table(
+    "votes",
+    metadata,
+    Column("seq", Integer, primary_key=True),
+    Column("brand", Text, nullable=False),
+    Column("left", Text, ForeignKey("drafts.id"), nullable=False),
+    Column("right", Text, ForeignKey("drafts.id"), nullable=False),
+    Column("choice", Text, nullable=False),
+    Column("reason", Text, nullable=False),
+    Column("voter", Text, nullable=False),
+    Column("created_at", Text, nullable=False),
+    CheckConstraint("choice IN ('left', 'right', 'tie', 'both_bad')", name="choice_known"),
+    CheckConstraint('"left" <> "right"', name="two_drafts"),
+)
+Index("votes_by_brand", votes.c.brand, votes.c.seq)
+
 attempts = Table(
     "attempts",
     metadata,

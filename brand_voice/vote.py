@@ -1,0 +1,120 @@
+"""Blind votes between two writers: which side each stands on, and what the votes say so far.
+
+A *contender* is an adapter's name or a teacher's model. Ties and `both_bad` are counted and reported, the win rate is
+of the decisive votes alone. The decision aimed at is non-inferiority: the first contender wins at most `MARGIN` less
+often than half. This module asks nobody and stores nothing.
+"""
+
+import math
+import random
+from collections import Counter
+from collections.abc import Iterable, Sequence
+
+from brand_voice.rates import Rate
+from brand_voice.records import Ballot, Record
+
+MARGIN = 0.10
+"""How far below one half the win rate of a contender that is no worse may lie."""
+POWER_FACTOR = (1.959964 + 0.841621) ** 2
+"""Squared sum of the normal quantiles of a 95% interval and of 80% power; gives 196 votes at a true half."""
+DESCRIPTIVE_BELOW = 50
+"""Slices of fewer decisive votes describe and decide nothing."""
+
+
+class Slice(Record):
+    """One channel's votes."""
+
+    channel: str
+    wins: Rate
+    """Of the first contender, among the decisive votes."""
+    undecided: int
+    """Ties and `both_bad`."""
+
+    @property
+    def is_descriptive(self) -> bool:
+        """Whether there are too few votes to conclude anything."""
+        return self.wins.of < DESCRIPTIVE_BELOW
+
+
+class Result(Record):
+    """What the votes on two contenders say."""
+
+    first: str
+    second: str
+    wins: Rate
+    """Of the first contender, among the decisive votes."""
+    ties: int
+    both_bad: int
+    left: Rate
+    """Decisive votes for the text on the left: far from half, the place decided."""
+    longer: Rate
+    """Decisive votes for the longer text, of those where one is longer."""
+    channels: tuple[Slice, ...]
+
+    @property
+    def votes(self) -> int:
+        """All votes."""
+        return self.wins.of + self.ties + self.both_bad
+
+    @property
+    def verdict(self) -> str | None:
+        """`no worse`, `worse`, or none while the interval still spans the margin."""
+        low, high = self.wins.interval
+        line = 0.5 - MARGIN
+        return "no worse" if low > line else "worse" if high < line else None
+
+    @property
+    def votes_to_go(self) -> int:
+        """Decisive votes that a decision still needs, if the share stays what it is (80% power); 0 if it is made.
+
+        Source: sample size for one proportion against a fixed line, normal approximation.
+        """
+        if self.verdict is not None:
+            return 0
+        share = (self.wins.hits + 1) / (self.wins.of + 2)  # Laplace: no share of 0 or 1 after a few votes
+        distance = abs(share - (0.5 - MARGIN)) or 0.01
+        needed = math.ceil(POWER_FACTOR * share * (1 - share) / distance**2)
+        return max(1, needed - self.wins.of)
+
+
+def first_is_left(first: str, second: str, ballots: Iterable[Ballot], rng: random.Random) -> bool:
+    """Which side the first contender takes for its next pair, from one voter's earlier ballots.
+
+    Whoever stood on the left less often stands there now; evenly balanced, the coin decides, so that nobody can count
+    along for more than every second pair.
+    """
+    counts = Counter(ballot.left for ballot in ballots if {ballot.left, ballot.right} == {first, second})
+    return counts[first] < counts[second] if counts[first] != counts[second] else rng.random() < 0.5
+
+
+def tally(first: str, second: str, ballots: Iterable[Ballot]) -> Result:
+    """Count the votes on two contenders; ballots of others are left out."""
+    ours = [ballot for ballot in ballots if {ballot.left, ballot.right} == {first, second}]
+    decisive = [ballot for ballot in ours if ballot.vote.choice in ("left", "right")]
+    uneven = [ballot for ballot in decisive if ballot.left_chars != ballot.right_chars]
+    said = Counter(ballot.vote.choice for ballot in ours)
+    return Result(
+        first=first,
+        second=second,
+        wins=_wins(first, decisive),
+        ties=said["tie"],
+        both_bad=said["both_bad"],
+        left=Rate(hits=said["left"], of=len(decisive)),
+        longer=Rate(hits=sum(_is_longer_chosen(ballot) for ballot in uneven), of=len(uneven)),
+        channels=tuple(_slice(first, channel, ours) for channel in sorted({ballot.channel for ballot in ours})),
+    )
+
+
+def _slice(first: str, channel: str, ballots: Sequence[Ballot]) -> Slice:
+    here = [ballot for ballot in ballots if ballot.channel == channel]
+    decisive = [ballot for ballot in here if ballot.vote.choice in ("left", "right")]
+    return Slice(channel=channel, wins=_wins(first, decisive), undecided=len(here) - len(decisive))
+
+
+def _wins(first: str, decisive: Sequence[Ballot]) -> Rate:
+    won = sum((ballot.left if ballot.vote.choice == "left" else ballot.right) == first for ballot in decisive)
+    return Rate(hits=won, of=len(decisive))
+
+
+def _is_longer_chosen(ballot: Ballot) -> bool:
+    return (ballot.vote.choice == "left") == (ballot.left_chars > ballot.right_chars)

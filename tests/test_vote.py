@@ -1,0 +1,62 @@
+"""Blind votes: sides in balance, and what a count of votes may and may not say."""
+
+import random
+
+import pytest
+
+from brand_voice import vote
+from brand_voice.rates import Rate
+from brand_voice.records import Ballot, Choice, Vote
+
+STUDENT, TEACHER = "tidewater@x", "recorded"
+
+
+def a_ballot(
+    choice: Choice, *, left: str = STUDENT, right: str = TEACHER, channel: str = "sms", chars: tuple[int, int] = (9, 9)
+) -> Ballot:
+    cast = Vote(brand="tidewater", left="d-1", right="d-2", choice=choice, voter="ann")
+    return Ballot(cast, channel, left, right, *chars)
+
+
+def test_a_win_counts_for_whoever_stood_on_that_side() -> None:
+    ballots = [a_ballot("left"), a_ballot("left", left=TEACHER, right=STUDENT), a_ballot("right"), a_ballot("tie")]
+    result = vote.tally(STUDENT, TEACHER, [*ballots, a_ballot("both_bad"), a_ballot("left", right="somebody else")])
+    assert (result.wins, result.ties, result.both_bad, result.votes) == (Rate(hits=1, of=3), 1, 1, 5)
+    assert vote.tally(TEACHER, STUDENT, ballots).wins == Rate(hits=2, of=3)
+
+
+def test_bias_to_a_side_and_to_length_shows() -> None:
+    ballots = [a_ballot("left", chars=(30, 20)), a_ballot("left", chars=(20, 30)), a_ballot("right", chars=(9, 9))]
+    result = vote.tally(STUDENT, TEACHER, ballots)
+    assert (result.left, result.longer) == (Rate(hits=2, of=3), Rate(hits=1, of=2))
+
+
+def test_channels_are_counted_apart_and_small_ones_only_describe() -> None:
+    ballots = [a_ballot("left", channel="sms")] * 50 + [a_ballot("right", channel="tagline"), a_ballot("tie")]
+    sms, tagline = vote.tally(STUDENT, TEACHER, ballots).channels
+    assert (sms.channel, sms.wins, sms.undecided, sms.is_descriptive) == ("sms", Rate(hits=50, of=50), 1, False)
+    assert (tagline.wins, tagline.is_descriptive) == (Rate(hits=0, of=1), True)
+
+
+@pytest.mark.parametrize(
+    ("won", "lost", "verdict"), [(100, 100, "no worse"), (60, 140, "worse"), (3, 2, None), (40, 60, None), (0, 0, None)]
+)
+def test_a_verdict_falls_only_where_the_interval_clears_the_margin(won: int, lost: int, verdict: str | None) -> None:
+    result = vote.tally(STUDENT, TEACHER, [a_ballot("left")] * won + [a_ballot("right")] * lost)
+    assert result.verdict == verdict
+    assert (result.votes_to_go == 0) == (verdict is not None)
+
+
+def test_an_even_start_needs_the_textbook_s_196_votes() -> None:
+    assert vote.tally(STUDENT, TEACHER, []).votes_to_go == 197  # 196.2 rounded up
+
+
+def test_sides_stay_in_balance_and_cannot_be_foretold() -> None:
+    rng, ballots, firsts = random.Random(1), [], []
+    for _ in range(40):
+        is_left = vote.first_is_left(STUDENT, TEACHER, ballots, rng)
+        left, right = (STUDENT, TEACHER) if is_left else (TEACHER, STUDENT)
+        ballots.append(a_ballot("tie", left=left, right=right))
+        firsts.append(is_left)
+    assert sum(firsts) == 20
+    assert {True, False} <= set(firsts[::2]), "each pair of turns begins with a coin"
