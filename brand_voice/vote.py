@@ -65,13 +65,14 @@ class Result(Record):
 
     @property
     def votes_to_go(self) -> int:
-        """Decisive votes that a decision still needs, if the share stays what it is (80% power); 0 if it is made.
+        """Decisive votes that a decision still needs (80% power); 0 if it is made.
 
-        Source: sample size for one proportion against a fixed line, normal approximation.
+        Planned for the share seen so far, for one half as long as few have voted. Source: sample size for one
+        proportion against a fixed line, normal approximation.
         """
         if self.verdict is not None:
             return 0
-        share = (self.wins.hits + 1) / (self.wins.of + 2)  # Laplace: no share of 0 or 1 after a few votes
+        share = self.wins.share if self.wins.of >= DESCRIPTIVE_BELOW else 0.5
         distance = abs(share - (0.5 - MARGIN)) or 0.01
         needed = math.ceil(POWER_FACTOR * share * (1 - share) / distance**2)
         return max(1, needed - self.wins.of)

@@ -47,8 +47,12 @@ def test_a_verdict_falls_only_where_the_interval_clears_the_margin(won: int, los
     assert (result.votes_to_go == 0) == (verdict is not None)
 
 
-def test_an_even_start_needs_the_textbook_s_196_votes() -> None:
+def test_the_votes_to_go_are_the_textbook_s_for_one_half_until_there_are_enough_to_know_better() -> None:
     assert vote.tally(STUDENT, TEACHER, []).votes_to_go == 197  # 196.2 rounded up
+    few = [a_ballot("left")] * 2 + [a_ballot("right")] * 4
+    assert vote.tally(STUDENT, TEACHER, few).votes_to_go == 191
+    close = [a_ballot("left")] * 45 + [a_ballot("right")] * 55
+    assert vote.tally(STUDENT, TEACHER, close).votes_to_go == 678  # 7.849 * 0.45 * 0.55 / 0.05**2 = 777.1
 
 
 def test_sides_stay_in_balance_and_cannot_be_foretold() -> None:

@@ -18,6 +18,7 @@ from brand_voice.chat import LOOPBACK
 from brand_voice.errors import ServeError
 from brand_voice.serve import StudentServer
 from brand_voice.settings import Settings
+from brand_voice.ui.compare_tab import build_compare_tab
 from brand_voice.ui.review_tab import build_review_tab
 from brand_voice.ui.session import Session
 from brand_voice.ui.theme import CSS, HEAD, theme
@@ -37,6 +38,8 @@ def build_app(session: Session) -> gr.Blocks:
         with gr.Tabs():
             with gr.Tab("Write", id="write"):
                 build_write_tab(session, page)
+            with gr.Tab("Compare", id="compare") as compare:
+                build_compare_tab(session, page, compare, reviewer)
             with gr.Tab("Review", id="review") as review:
                 build_review_tab(session, page, review, reviewer)
     return page

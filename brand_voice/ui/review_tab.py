@@ -14,6 +14,7 @@ from brand_voice.records import Author, Brief, Finding, Reason, Screening, Verdi
 from brand_voice.review import review
 from brand_voice.store.store import QueueItem
 from brand_voice.ui.brief_form import Values, brand_choices
+from brand_voice.ui.brief_view import BriefView, build_brief_view
 from brand_voice.ui.copy_view import counter, highlighted, sentences, spoken, told
 from brand_voice.ui.session import Session
 from brand_voice.ui.side import quiet
@@ -21,19 +22,6 @@ from brand_voice.ui.theme import SEVERITY_COLOURS
 
 AUTHORS: list[tuple[str, str]] = [("Everybody", ""), ("Teacher", "teacher"), ("Student", "student")]
 REASONS = [(f"{number} {spoken(reason)}", reason) for number, reason in enumerate(get_args(Reason), start=1)]
-FACTS = (
-    "Channel",
-    "Product",
-    "Category",
-    "Facts",
-    "Message",
-    "Audience",
-    "Offer",
-    "Occasion",
-    "Call to action",
-    "Must include",
-    "Language",
-)
 DONE: dict[Verdict, str] = {"approve": "Approved.", "edit": "Edit saved.", "reject": "Rejected."}
 
 
@@ -45,8 +33,7 @@ class ReviewTab(NamedTuple):
     reviewer: gr.Textbox
     notice: gr.Textbox
     position: gr.Textbox
-    facts: dict[str, gr.Textbox]
-    """The brief, a field each."""
+    brief: BriefView
     draft_id: gr.Textbox
     who: gr.Textbox
     marked: gr.HighlightedText
@@ -65,7 +52,7 @@ class ReviewTab(NamedTuple):
     def focus(self) -> set[gr.Component]:
         """What changes with the draft in focus."""
         return {
-            *self.facts.values(),
+            *self.brief.components,
             *(self.position, self.draft_id, self.who, self.marked, self.copy),
             *(self.count, self.findings, self.reasons, self.note, self.notice),
         }
@@ -116,8 +103,7 @@ def _layout(session: Session) -> ReviewTab:
     position = quiet("Position in the queue", elem_id="review-position", subdued=True)
     with gr.Row(equal_height=False, elem_classes="bv-desk"):
         with gr.Column(scale=4, min_width=300, elem_classes=["bv-card", "bv-facts"]):
-            gr.HTML("<h2>Brief</h2>", padding=False, elem_classes="bv-title")
-            facts = {label: quiet(label, show_label=True) for label in FACTS}
+            brief = build_brief_view()
         with gr.Column(scale=7, min_width=300, elem_classes="bv-card"):
             gr.HTML("<h2>Copy</h2>", padding=False, elem_classes="bv-title")
             who = quiet("Author", subdued=True)
@@ -152,7 +138,7 @@ def _layout(session: Session) -> ReviewTab:
         reviewer=reviewer,
         notice=notice,
         position=position,
-        facts=facts,
+        brief=brief,
         draft_id=draft_id,
         who=who,
         marked=marked,
@@ -281,9 +267,8 @@ class _Handlers:
         place = self._store.place(draft.brand, draft.id, author=self._author(values))
         findings = item.screening.findings if item.screening else self._screen(draft.text, brief).findings
         has_spans = any(f.start is not None for f in findings)
-        said = _facts(brief)
         return {
-            **{part: said[label] for label, part in tab.facts.items()},
+            **tab.brief.shown(brief),
             tab.draft_id: draft.id,
             tab.position: f"{place.position} of {place.total} in the queue",
             tab.who: f"{draft.author.capitalize()} · {draft.adapter or draft.model}",
@@ -305,23 +290,6 @@ class _Handlers:
 
 def _unsaved() -> InputError:
     return InputError("You changed the text", remedy="press Save edit, or take your change back (Ctrl+Z)")
-
-
-def _facts(brief: Brief) -> dict[str, str]:
-    product = brief.product
-    return {
-        "Channel": spoken(brief.channel),
-        "Product": product.name,
-        "Category": product.category,
-        "Facts": "\n".join(product.facts),
-        "Message": brief.key_message,
-        "Audience": spoken(brief.audience or ""),
-        "Offer": brief.offer or "",
-        "Occasion": brief.occasion or "",
-        "Call to action": brief.cta or "",
-        "Must include": "\n".join(brief.must_include),
-        "Language": brief.locale,
-    }
 
 
 def _findings_left(screening: Screening | None) -> str:

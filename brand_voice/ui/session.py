@@ -35,6 +35,8 @@ from brand_voice.workspace import Workspace
 MAX_UNSENT = 500
 """Texts kept for sending to review; the oldest go first."""
 MAX_CANDIDATES = 100
+TEACHER, STUDENT = "teacher", "student"
+"""Contenders that need no adapter's name."""
 
 
 class Writer(NamedTuple):
@@ -130,26 +132,45 @@ class Session:
             elif adapters(self.workspace.adapters, brand):
                 self.student.start(lambda: self._start_student(brand))
 
-    def writer(self, author: Author, brand: str) -> Writer:
-        """Who writes for a brand on the teacher's or the student's side.
+    def writer(self, contender: str, brand: str) -> Writer:
+        """Who writes for a brand: `teacher`, `student` (the newest adapter that is served), or an adapter by name.
 
         Raises:
             BrandVoiceError: nobody does at present; the message says why.
         """
         settings = self.settings
-        if author == "teacher":
-            return Writer(author, self._teacher(brand), settings.teacher_sampling, teacher_messages)
+        if contender == TEACHER:
+            return Writer("teacher", self._teacher(brand), settings.teacher_sampling, teacher_messages)
         self.seat_student(brand)
-        chat = self.student.chat(brand)
-        return Writer(author, chat, settings.student_sampling, student_messages, adapter=chat.endpoint.model)
+        chat = self.student.chat(brand, None if contender == STUDENT else contender)
+        return Writer("student", chat, settings.student_sampling, student_messages, adapter=chat.endpoint.model)
 
-    def stream(self, author: Author, brief: Brief) -> Iterator[str | Written]:
-        """Yield a side's text as it is written, then the whole with its findings.
+    def contenders(self, brand: str) -> tuple[str, ...]:
+        """Who can be asked for a brand now: the adapters that are served, the newest first, and the teacher."""
+        return (*reversed(self.student.adapters(brand)), TEACHER)
+
+    def answered(self, contender: str, brief: Brief) -> Draft:
+        """A contender's stored text for a brief; where there is none it is written, and stored with its findings.
+
+        Raises:
+            BrandVoiceError: nobody to ask, no text came, or the database cannot be used.
+        """
+        writer = self.writer(contender, brief.brand)
+        stored = self.store.draft(next(self._requests(writer, brief)).draft_id)
+        if stored is not None and stored.is_ok:
+            return stored
+        *_, written = self.stream(contender, brief)
+        assert isinstance(written, Written), "the last piece of a stream is the whole"
+        self._save(written)
+        return written.draft
+
+    def stream(self, contender: str, brief: Brief) -> Iterator[str | Written]:
+        """Yield a contender's text as it is written, then the whole with its findings.
 
         Raises:
             BrandVoiceError: nobody to ask, or no text came.
         """
-        writer = self.writer(author, brief.brand)
+        writer = self.writer(contender, brief.brand)
         asked = self._request(writer, brief)
         for piece in stream(asked, writer.chat, writer.sampling, journal=self.store, adapter=writer.adapter):
             if isinstance(piece, str):
@@ -177,12 +198,10 @@ class Session:
         written = self._unsent.get(token)
         if written is None:
             raise InputError("This text is no longer at hand", remedy="press Write again, then send it")
-        brief, draft, screening = written
+        draft = written.draft
         stored = self.store.draft(draft.id)
         if stored is None or not stored.is_ok:
-            self.store.save_brand_briefs([brief])
-            self.store.save_draft(draft)
-            self.store.save_screening(screening)
+            self._save(written)
             return "In the review queue."
         if stored.text != draft.text:
             raise InputError("Another text was sent for this brief meanwhile", remedy="press Write again, then send it")
@@ -207,6 +226,11 @@ class Session:
         found = nearest(brief.said().lower(), [b.said().lower() for b in briefs])
         return briefs[found[0]] if found else None
 
+    def _save(self, written: Written) -> None:
+        self.store.save_brand_briefs([written.brief])
+        self.store.save_draft(written.draft)
+        self.store.save_screening(written.screening)
+
     def _teacher(self, brand: str) -> Chat:
         name = self.settings.teacher
         key = f"{RECORDED}/{brand}" if name == RECORDED else name
@@ -225,19 +249,21 @@ class Session:
     def _context(self, brand: str) -> Context:
         return Context(self.workspace, self.settings, self.folder(brand), self.store, _untracked, _notify)
 
-    def _request(self, writer: Writer, brief: Brief) -> Request:
-        """The first request for this brief that has no text in the store; recorded texts are what they are."""
+    def _requests(self, writer: Writer, brief: Brief) -> Iterator[Request]:
+        """The requests that can be made for a brief, in order; recorded texts are what they are: one."""
         guide = self.folder(brief.brand).guide
-        candidates = 1 if writer.chat.endpoint.is_recorded else MAX_CANDIDATES
-        wanted = requests(
+        return requests(
             [brief],
             lambda b: writer.render(guide, b),
             author=writer.author,
             model=writer.chat.endpoint.model,
             sampling=writer.sampling,
-            candidates=candidates,
+            candidates=1 if writer.chat.endpoint.is_recorded else MAX_CANDIDATES,
         )
-        for request in wanted:
+
+    def _request(self, writer: Writer, brief: Brief) -> Request:
+        """The first request for this brief that has no text in the store, or the last one."""
+        for request in self._requests(writer, brief):
             stored = self.store.draft(request.draft_id)
             if stored is None or not stored.is_ok:
                 break

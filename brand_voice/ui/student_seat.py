@@ -50,8 +50,13 @@ class StudentSeat:
         except BrandVoiceError as error:
             self._error = error
 
-    def chat(self, brand: str) -> Chat:
-        """The student of a brand.
+    def adapters(self, brand: str) -> tuple[str, ...]:
+        """The brand's adapters that are served, the oldest first; names carry the date they were made on."""
+        models = self._server.models if self._server is not None and self._server.is_alive else ()
+        return tuple(sorted(model for model in models if model.startswith(f"{brand}@")))
+
+    def chat(self, brand: str, adapter: str | None = None) -> Chat:
+        """The student of a brand: an adapter by name, or the newest that is served.
 
         Raises:
             BrandVoiceError: nobody answers for this brand now; the remedy says how to change that.
@@ -66,12 +71,26 @@ class StudentSeat:
         if not server.is_alive:
             raise ServeError("The student's server has ended", remedy="start the app again")
         with self._lock:
-            return self._chat(server, _adapter_of(brand, server))
+            return self._chat(server, self._adapter(brand, adapter, server))
 
     def _chat(self, server: StudentServer, adapter: str) -> Chat:
         if adapter not in self._chats:
             self._chats[adapter] = Chat(server.endpoint(adapter))
         return self._chats[adapter]
+
+    def _adapter(self, brand: str, adapter: str | None, server: StudentServer) -> str:
+        served = self.adapters(brand)
+        wanted = [name for name in served if adapter in (None, name)]
+        if wanted:
+            return wanted[-1]
+        runs = f"The student's server runs {', '.join(server.models)}, and"
+        if adapter is not None:
+            raise ServeError(f"{runs} not {adapter}", remedy=f"brand-voice serve --brand {brand} --adapter {adapter}")
+        raise ServeError(
+            f"{runs} nothing for {brand}",
+            remedy=f"once {brand} has an adapter (brand-voice distill --brand {brand}), restart: "
+            f"brand-voice app --brand {brand}",
+        )
 
     def close(self) -> None:
         """Drop the connections; end the server if this process started it."""
@@ -79,15 +98,3 @@ class StudentSeat:
             chat.close()
         if self._server is not None:
             self._server.close()
-
-
-def _adapter_of(brand: str, server: StudentServer) -> str:
-    """The brand's newest adapter among those served; names carry the date they were made on."""
-    served = sorted(model for model in server.models if model.startswith(f"{brand}@"))
-    if not served:
-        raise ServeError(
-            f"The student's server runs {', '.join(server.models)}, and nothing for {brand}",
-            remedy=f"once {brand} has an adapter (brand-voice distill --brand {brand}), restart: "
-            f"brand-voice app --brand {brand}",
-        )
-    return served[-1]

@@ -133,6 +133,29 @@ button[role=tab].selected { color: var(--body-text-color) !important; font-weigh
 .bv-facts label { display: grid !important; grid-template-columns: 104px minmax(0, 1fr); gap: 0 12px; }
 .bv-facts label > span { margin: 0 !important; line-height: 20px; }
 .bv-facts .form { gap: 8px !important; }
+
+/* The result card: an interval from 0 to 100%, one half marked. */
+.bv-hint { margin: 0; font-size: 14px; color: var(--body-text-color-subdued); }
+.bv-result { margin-top: 4px; }
+.bv-result h2 { font-size: 15px; font-weight: 600; margin: 0 0 6px; overflow-wrap: anywhere; }
+.bv-result p, .bv-result dl { margin: 0 0 10px; font-size: 14px; }
+.bv-result dl { display: grid; grid-template-columns: max-content 1fr; gap: 4px 16px; }
+.bv-result dt, .bv-result th { color: var(--body-text-color-subdued); font-weight: 400; }
+.bv-result dd { margin: 0; }
+.bv-result small { color: var(--body-text-color-subdued); }
+.bv-result table { width: 100%; font-size: 13px; border-collapse: collapse; }
+.bv-result :is(table, thead, tbody, tr) { border: 0 !important; }
+.bv-result :is(th, td) { text-align: left; padding: 3px 12px 3px 0 !important; border: 0 !important;
+  border-bottom: 1px solid var(--border-color-primary) !important; }
+.bv-text { justify-content: flex-start !important; }
+.bv-text > * { flex-grow: 0 !important; }
+.bv-interval { position: relative; height: 10px; margin: 0 0 12px; border-radius: 5px;
+  background: var(--neutral-200); }
+.dark .bv-interval { background: var(--neutral-800); }
+.bv-interval span { position: absolute; height: 100%; border-radius: 5px; background: var(--neutral-500); }
+.bv-interval b, .bv-interval i { position: absolute; top: -3px; width: 2px; height: 16px; }
+.bv-interval b { background: var(--body-text-color); }
+.bv-interval i { left: 50%; background: var(--neutral-400); }
 @media (max-width: 640px) {
   .gradio-container { padding: 14px 12px 40px !important; }
   .bv-card { padding: 12px !important; }
@@ -143,10 +166,18 @@ button[role=tab].selected { color: var(--body-text-color) !important; font-weigh
 HEAD = """
 <script>
 (() => {
-  const review = { a: "review-approve", r: "review-reject", j: "review-next", k: "review-previous" };
+  const keys = {
+    a: "review-approve", r: "review-reject", j: "review-next", k: "review-previous",
+    n: "compare-next", 1: "compare-left", 2: "compare-right", 3: "compare-tie", 4: "compare-both_bad",
+  };
   const copyBox = () => document.querySelector("#review-copy textarea");
   const seen = (element) => element && element.offsetParent !== null;
-  const press = (id) => { const button = document.getElementById(id); if (seen(button)) button.click(); };
+  const press = (id) => {
+    const button = document.getElementById(id);
+    if (!seen(button)) return false;
+    button.click();
+    return true;
+  };
   const isTyping = (element) =>
     element.isContentEditable || element.matches("textarea, select, input:not([type=checkbox]):not([type=radio])");
   const inFocus = () => document.querySelector("#review-draft-id :is(textarea, input)").value;
@@ -163,9 +194,9 @@ HEAD = """
     if (event.ctrlKey || event.metaKey || event.altKey || event.repeat || isTyping(target)) return;
     const key = event.key.toLowerCase();
     if (key === "e" && seen(copyBox()) && changed !== inFocus()) { event.preventDefault(); copyBox().focus(); return; }
-    if (key === "e") press("review-edit");
-    else if (key in review) press(review[key]);
-    else if (key >= "1" && key <= "9") {
+    if (key === "e") { press("review-edit"); return; }
+    if (key in keys && press(keys[key])) return;
+    if (key >= "1" && key <= "9") {
       const reason = document.querySelectorAll("#review-reasons input[type=checkbox]")[Number(key) - 1];
       if (seen(reason)) reason.click();
     }
