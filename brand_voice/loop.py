@@ -102,7 +102,7 @@ def apply_recorded_reviews(context: Context) -> int:
             briefs.values(),
             brand.reviews,
             recordings=brand.recordings,
-            reviewed=frozenset(store.current_reviews(brand.guide.id)),
+            reviewed=store.reviewed_ids(brand.guide.id),
         )
     )
     edits = [

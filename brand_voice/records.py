@@ -21,6 +21,7 @@ Text = Annotated[str, StringConstraints(strip_whitespace=True, min_length=1, max
 Author = Literal["teacher", "student", "person"]
 Severity = Literal["block", "warn", "suggest"]
 Verdict = Literal["approve", "edit", "reject"]
+Act = Literal["approve", "edit", "reject", "undo"]
 Choice = Literal["left", "right", "tie", "both_bad"]
 Split = Literal["train", "validation", "test", "unseen_product"]
 Reason = Literal[
@@ -225,14 +226,15 @@ class Screening(Record):
 
 
 class Review(Record):
-    """A reviewer's verdict on a draft; appended, never changed. The last revision counts."""
+    """A reviewer's verdict on a draft, or that it is taken back; appended, never changed. The last revision counts."""
 
     draft_id: str
     revision: int = Field(ge=1)
     """1 for a draft's first verdict; two verdicts with the same number cannot both be stored."""
-    verdict: Verdict
+    verdict: Act
+    """`undo` takes the last verdict back: the draft waits again."""
     final_text: str | None = None
-    """The approved text: the draft's own for `approve`, the edited one for `edit`, none for `reject`."""
+    """The approved text: the draft's own for `approve`, the edited one for `edit`, otherwise none."""
     reasons: tuple[Reason, ...] = ()
     note: str | None = None
     reviewer: str

@@ -9,13 +9,13 @@ from collections.abc import Callable, Container, Iterable, Iterator, Sequence
 from typing import Required, TypedDict, Unpack
 
 from brand_voice.errors import InputError
-from brand_voice.records import Brief, Draft, Reason, RecordedReview, Recording, Review, Screening, Verdict
+from brand_voice.records import Act, Brief, Draft, Reason, RecordedReview, Recording, Review, Screening
 
 
 class Said(TypedDict, total=False):
     """What the reviewer said."""
 
-    verdict: Required[Verdict]
+    verdict: Required[Act]
     reviewer: Required[str]
     revision: Required[int]
     """1 for a draft's first verdict, else one more than the last verdict the reviewer saw."""
@@ -108,7 +108,7 @@ def _review(draft: Draft, said: Said) -> Review:
         draft_id=draft.id,
         revision=said["revision"],
         verdict=said["verdict"],
-        final_text={"approve": draft.text, "edit": text, "reject": None}[said["verdict"]],
+        final_text={"approve": draft.text, "edit": text}.get(said["verdict"]),
         reasons=reasons,
         note=(said.get("note") or "").strip() or None,
         reviewer=said["reviewer"].strip(),

@@ -156,7 +156,7 @@ def _examples(
     reviewers: Counter[str] = Counter()
     examples = []
     for draft, brief, review in approved:
-        if review.verdict == "reject" or review.final_text is None:
+        if review.verdict not in ("approve", "edit") or review.final_text is None:
             continue
         if not draft.distillation_permitted:
             left_out["terms_forbid_training"] += 1

@@ -1,3 +1,4 @@
+import json
 import multiprocessing
 import resource
 import sqlite3
@@ -9,7 +10,9 @@ from pathlib import Path
 from typing import get_args
 
 import pytest
+from alembic import command
 from alembic.autogenerate import compare_metadata
+from alembic.config import Config
 from alembic.migration import MigrationContext
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
@@ -31,7 +34,8 @@ from brand_voice.records import (
     Verdict,
     Vote,
 )
-from brand_voice.store.database import APPLICATION_ID, MIGRATIONS
+from brand_voice.store import database
+from brand_voice.store.database import APPLICATION_ID, MIGRATIONS, Database
 from brand_voice.store.store import Counts, Store
 from brand_voice.store.tables import metadata
 
@@ -109,6 +113,22 @@ def test_votes_come_back_with_who_wrote_what(store: Store, path: Path):
     for statement in ("UPDATE votes SET choice = 'tie'", "DELETE FROM votes"):
         with pytest.raises(sqlite3.IntegrityError, match="votes are appended"):
             sql(path, statement)
+
+
+def test_an_undone_verdict_stays_on_record_and_its_draft_waits_again(store: Store, path: Path):
+    draft = a_draft(1)
+    store.save_drafts([draft, a_draft(2)])
+    undo = Review(draft_id="d-1", revision=2, verdict="undo", reviewer="ann")
+    with pytest.raises(sqlite3.IntegrityError, match="no verdict to undo"):
+        sql(path, "INSERT INTO reviews VALUES ('d-1', 1, 'undo', NULL, '[]', NULL, 'ann', '2026')")
+    store.add_reviews([a_review(draft), undo])
+    assert [(item.draft.id, item.revision) for item in store.queue("tidewater")] == [("d-1", 2), ("d-2", 0)]
+    assert (store.waits("d-1"), store.approved("tidewater"), store.current_reviews("tidewater")) == (True, (), {})
+    assert store.reviewed_ids("tidewater") == {"d-1"}, "recorded verdicts do not come back over a person's"
+    assert [review.verdict for review in store.reviews("d-1")] == ["approve", "undo"]
+    store.add_review(a_review(draft, revision=3, verdict="reject"))
+    assert not store.waits("d-1")
+    assert store.counts("tidewater").verdicts == {"approve": 0, "edit": 0, "reject": 1}
 
 
 def test_a_rewritten_brief_leaves_the_old_drafts_their_brief(store: Store):
@@ -432,6 +452,35 @@ def test_the_migrated_schema_is_the_one_in_tables(store: Store):
         assert compare_metadata(context, metadata) == []
 
 
+def test_a_database_of_before_undo_keeps_its_verdicts(path: Path):
+    path.parent.mkdir()
+    with Store(Database(path, database._engine(path))) as old, old._database.write() as connection:
+        config = Config(attributes={"connection": connection})
+        config.set_main_option("script_location", str(MIGRATIONS))
+        command.upgrade(config, "0003")
+    draft, waiting = a_draft(1), a_draft(2)
+    brief = json.dumps(a_brief().model_dump(mode="json"))
+    with closing(sqlite3.connect(path, isolation_level=None)) as raw:
+        raw.execute("INSERT INTO briefs VALUES (1, 'tidewater', 'b-0', ?, 1, ?)", (a_brief().hash, brief))
+        for number, each in ((1, draft), (2, waiting)):
+            row = (number, each.id, "tidewater", "b-0", a_brief().hash, each.text, each.created_at)
+            raw.execute(
+                "INSERT INTO drafts (seq, id, brand, brief_id, brief_hash, author, model, candidate, text,"
+                " prompt_tokens, completion_tokens, is_recorded, distillation_permitted, created_at)"
+                " VALUES (?, ?, ?, ?, ?, 'teacher', 'm', 0, ?, 0, 0, 0, 0, ?)",
+                row,
+            )
+        raw.execute("INSERT INTO reviews VALUES ('d-1', 1, 'approve', ?, '[]', NULL, 'ann', '2026')", (draft.text,))
+    with Store.open(path) as store:
+        assert [item.draft.id for item in store.queue("tidewater")] == ["d-2"]
+        assert store.approved("tidewater")[0].review.reviewer == "ann"
+        store.add_review(Review(draft_id="d-1", revision=2, verdict="undo", reviewer="ann"))
+        assert [item.draft.id for item in store.queue("tidewater")] == ["d-1", "d-2"]
+    for statement in ("UPDATE reviews SET note = 'x'", "DELETE FROM reviews"):
+        with pytest.raises(sqlite3.IntegrityError, match="verdicts are appended"):
+            sql(path, statement)
+
+
 def open_and_tell(path: Path, told: Connection) -> None:
     """In its own process: open a database and say what was imported for it."""
     for name in [name for name in sys.modules if name.partition(".")[0] == "alembic"]:
@@ -476,7 +525,7 @@ def a_folder(path: Path) -> None:
     [
         (not_a_database, "is not a database"),
         (another_program, "another program"),
-        (newer_version, "has schema 9999; this brand_voice knows up to 0003"),
+        (newer_version, "has schema 9999; this brand_voice knows up to 0004"),
         (damaged, "is damaged"),
         (a_folder, "cannot be opened"),
     ],

@@ -266,6 +266,35 @@ def test_keys_decide_and_walk_the_queue_but_not_while_somebody_types(
     assert app.session.store.counts("tidewater").unreviewed == 0
 
 
+def test_undo_takes_the_last_verdict_back_and_the_draft_can_be_decided_anew(
+    app: App, opened: Callable[..., Page], drafts: list[Draft]
+) -> None:
+    page = review_tab(opened())
+    in_focus(page, drafts[0])
+    page.keyboard.press("u")
+    says(page, "review-notice", "nothing to undo")
+    page.keyboard.press("a")
+    in_focus(page, drafts[1])
+    page.keyboard.press("u")
+    in_focus(page, drafts[0])
+    says(page, "review-position", "1 of 3")
+    page.keyboard.press("2")
+    page.keyboard.press("r")
+    in_focus(page, drafts[1])
+    assert [r.verdict for r in app.session.store.reviews(drafts[0].id)] == ["approve", "undo", "reject"]
+
+
+def test_what_somebody_decided_since_is_not_undone(app: App, opened: Callable[..., Page], drafts: list[Draft]) -> None:
+    page = review_tab(opened())
+    page.keyboard.press("a")
+    in_focus(page, drafts[1])
+    overruled = Review(draft_id=drafts[0].id, revision=2, verdict="reject", reasons=("other",), reviewer="Noor")
+    app.session.store.add_review(overruled)
+    page.keyboard.press("u")
+    says(page, "review-notice", "Somebody decided on that draft since")
+    assert app.session.store.reviews(drafts[0].id)[-1] == overruled
+
+
 def test_the_reviewers_name_survives_a_reload(opened: Callable[..., Page], drafts: list[Draft]) -> None:
     page = opened()
     before = page.evaluate("localStorage['brand-voice-reviewer'] ?? null")

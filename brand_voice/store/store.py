@@ -11,10 +11,9 @@ from pathlib import Path
 from types import TracebackType
 from typing import NamedTuple, Self
 
-from sqlalchemy import and_, bindparam, delete, func, or_, select, update
+from sqlalchemy import and_, bindparam, delete, select, update
 from sqlalchemy.dialects.sqlite import insert
 
-from brand_voice.errors import StoreError
 from brand_voice.records import (
     Answer,
     Approved,
@@ -28,9 +27,9 @@ from brand_voice.records import (
     Severity,
     Verdict,
     Vote,
-    now,
 )
 from brand_voice.store.database import Database
+from brand_voice.store.ledger import Ledger
 from brand_voice.store.queries import (
     Place,
     add_screenings,
@@ -48,7 +47,6 @@ from brand_voice.store.rows import ballot_of, brief_of, brief_rows, draft_of, dr
 from brand_voice.store.tables import (
     WAITING,
     answers,
-    attempts,
     briefs,
     current_reviews,
     current_screenings,
@@ -60,12 +58,14 @@ from brand_voice.store.tables import (
 
 
 class QueueItem(NamedTuple):
-    """A draft that waits for its first verdict."""
+    """A draft as a reviewer sees it."""
 
     draft: Draft
     brief: Brief
     """As it was when the draft was written."""
     screening: Screening | None
+    revision: int = 0
+    """Number of its last review; the next one is one more."""
 
 
 class Counts(NamedTuple):
@@ -83,11 +83,8 @@ class Counts(NamedTuple):
     unreviewed: int
 
 
-class Store:
-    """A workspace's database; implements `records.Journal`."""
-
-    def __init__(self, database: Database) -> None:
-        self._database = database
+class Store(Ledger):
+    """A workspace's database; what paid calls cost is in its `Ledger`."""
 
     @classmethod
     def open(cls, path: Path) -> Self:
@@ -144,48 +141,6 @@ class Store:
         query = select(briefs.c.hash, briefs.c.record).where(briefs.c.brand == brand).order_by(briefs.c.is_current)
         with self._database.read() as connection:
             return {row["hash"]: brief_of(row) for row in connection.execute(query).mappings()}
-
-    def begin(self, *, draft_id: str, endpoint: str, reserved_usd: float) -> int:
-        """Commit an attempt with its reserved cost; return its number."""
-        values = {"draft_id": draft_id, "endpoint": endpoint, "reserved_usd": reserved_usd, "began_at": now()}
-        added = insert(attempts).values(values).returning(attempts.c.id)
-        with self._database.write() as connection:
-            return int(connection.execute(added).scalar_one())
-
-    def answered(self, attempt: int, *, raw: str) -> None:
-        """Commit the raw answer before anything reads it.
-
-        Raises:
-            StoreError: no such attempt, or it is finished.
-        """
-        self._move_attempt(attempt, {"raw": raw})
-
-    def finish(self, attempt: int, *, outcome: str, cost_usd: float | None) -> None:
-        """Commit the outcome ("ok" or a failure kind) and the cost; `None` leaves the reservation standing.
-
-        Raises:
-            StoreError: no such attempt, or it is finished.
-        """
-        self._move_attempt(attempt, {"outcome": outcome, "cost_usd": cost_usd, "finished_at": now()})
-
-    def _move_attempt(self, attempt: int, values: dict[str, object]) -> None:
-        moved = update(attempts).where(attempts.c.id == attempt, attempts.c.finished_at.is_(None)).values(values)
-        with self._database.write() as connection:
-            if connection.execute(moved).rowcount == 0:
-                raise StoreError(f"attempt {attempt} is unknown or finished", remedy="this is a bug: report it")
-
-    def spent_usd(self, brand: str | None = None) -> float:
-        """What the attempts cost: their cost, or the reservation as long as the cost is not known.
-
-        With `brand`, attempts that led to no stored draft are counted too: a killed process leaves them behind, and
-        a cap must hold even if they were all this brand's.
-        """
-        query = select(func.coalesce(func.sum(func.coalesce(attempts.c.cost_usd, attempts.c.reserved_usd)), 0.0))
-        if brand is not None:
-            query = query.outerjoin_from(attempts, drafts, drafts.c.id == attempts.c.draft_id)
-            query = query.where(or_(drafts.c.brand == brand, drafts.c.id.is_(None)))
-        with self._database.read() as connection:
-            return float(connection.execute(query).scalar_one())
 
     def save_draft(self, draft: Draft) -> None:
         """Store a draft; see `save_drafts`."""
@@ -279,6 +234,12 @@ class Store:
         with self._database.read() as connection:
             return tuple(record_of(Review, row) for row in connection.execute(query).mappings())
 
+    def reviewed_ids(self, brand: str) -> frozenset[str]:
+        """Ids of the brand's drafts that somebody judged, verdicts that were undone included."""
+        query = select(drafts.c.id).where(drafts.c.brand == brand, drafts.c.revision > 0)
+        with self._database.read() as connection:
+            return frozenset(connection.execute(query).scalars())
+
     def current_reviews(self, brand: str) -> dict[str, Review]:
         """The last verdict of every reviewed draft of a brand, by draft id."""
         query = select(current_reviews).where(current_reviews.c.brand == brand)
@@ -313,7 +274,7 @@ class Store:
     def queue(
         self, brand: str, *, limit: int = 50, after: str | None = None, author: Author | None = None
     ) -> tuple[QueueItem, ...]:
-        """The next finished drafts without a verdict, oldest first; `after` is the draft id a page ended with.
+        """The next drafts that wait for a verdict, oldest first; `after` is the draft id a page ended with.
 
         Raises:
             StoreError: `after` is no draft.
@@ -325,7 +286,7 @@ class Store:
                 query = query.where(drafts.c.seq > seq_of(connection, after))
             rows = connection.execute(query).mappings().all()
             found = screenings_of(connection, [row["id"] for row in rows], revision=0)
-        return tuple(QueueItem(draft_of(row), brief_of(row), found.get(row["id"])) for row in rows)
+        return tuple(QueueItem(draft_of(row), brief_of(row), found.get(row["id"]), row["revision"]) for row in rows)
 
     def item(self, draft_id: str) -> QueueItem | None:
         """A finished draft with its brief and last screening, whatever its verdict."""
@@ -333,7 +294,12 @@ class Store:
         with self._database.read() as connection:
             row = connection.execute(query).mappings().first()
             found = screenings_of(connection, [draft_id], revision=0)
-        return QueueItem(draft_of(row), brief_of(row), found.get(draft_id)) if row else None
+        return QueueItem(draft_of(row), brief_of(row), found.get(draft_id), row["revision"]) if row else None
+
+    def waits(self, draft_id: str) -> bool:
+        """Whether a draft waits for a verdict."""
+        with self._database.read() as connection:
+            return count(connection, drafts.c.id == draft_id, WAITING) == 1
 
     def place(self, brand: str, draft_id: str, *, author: Author | None = None) -> Place:
         """Where a draft stands in the queue.

@@ -5,8 +5,9 @@ the DDL and the triggers; a test compares both. `seq` numbers rows in the order 
 and times have seconds, so neither can order a queue.
 
 A draft names its brief by id *and* content hash, because the owner of an id may rewrite its brief: the old content
-stays, with the drafts written for it. `drafts.revision` caches the number of the last verdict (0: none), written by a
-trigger in the transaction of the verdict; without it, finding the next unreviewed draft would walk all reviewed ones.
+stays, with the drafts written for it. `drafts.revision` and `drafts.verdict` cache the number of the last review (0:
+none) and its verdict (null: none, or undone); a trigger writes them in the transaction of the review. Without them,
+finding the next draft that waits would walk all reviewed ones.
 """
 
 from sqlalchemy import (
@@ -24,7 +25,6 @@ from sqlalchemy import (
     Text,
     UniqueConstraint,
     and_,
-    literal_column,
     text,
 )
 
@@ -67,12 +67,13 @@ drafts = Table(
     Column("distillation_permitted", Boolean, nullable=False),
     Column("created_at", Text, nullable=False),
     Column("revision", Integer, nullable=False, server_default=text("0")),
+    Column("verdict", Text),
     ForeignKeyConstraint(["brand", "brief_id", "brief_hash"], ["briefs.brand", "briefs.id", "briefs.hash"]),
 )
 Index("drafts_by_brand", drafts.c.brand, drafts.c.failure, drafts.c.id)
 Index("drafts_by_brief", drafts.c.brand, drafts.c.brief_id, drafts.c.brief_hash)
-WAITING = and_(drafts.c.failure.is_(None), drafts.c.revision == literal_column("0"))
-"""Which drafts wait for a first verdict; the partial indexes' own condition, a literal so that SQLite sees it is."""
+WAITING = and_(drafts.c.failure.is_(None), drafts.c.verdict.is_(None))
+"""Which drafts wait for a verdict: the partial indexes' own condition."""
 Index("drafts_waiting", drafts.c.brand, drafts.c.seq, sqlite_where=WAITING)
 Index("drafts_waiting_by_author", drafts.c.brand, drafts.c.author, drafts.c.seq, sqlite_where=WAITING)
 
@@ -103,8 +104,8 @@ reviews = Table(
     Column("note", Text),
     Column("reviewer", Text, nullable=False),
     Column("created_at", Text, nullable=False),
-    CheckConstraint("verdict IN ('approve', 'edit', 'reject')", name="verdict_known"),
-    CheckConstraint("(verdict = 'reject') = (final_text IS NULL)", name="text_unless_rejected"),
+    CheckConstraint("verdict IN ('approve', 'edit', 'reject', 'undo')", name="verdict_known"),
+    CheckConstraint("(verdict IN ('approve', 'edit')) = (final_text IS NOT NULL)", name="text_if_approved"),
 )
 
 votes = Table(
@@ -173,7 +174,7 @@ answers = Table(
 current_reviews = Table(
     "current_reviews", views, Column("brand", Text), *(Column(c.name, c.type) for c in reviews.columns)
 )
-"""View: the last verdict of every reviewed draft, which alone counts."""
+"""View: the last verdict of every reviewed draft, which alone counts; one that was undone does not."""
 
 current_screenings = Table("current_screenings", views, *(Column(c.name, c.type) for c in screenings.columns))
 """View: the last screening of every text, whatever guide version it was made under."""

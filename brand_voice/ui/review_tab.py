@@ -10,7 +10,7 @@ from typing import NamedTuple, get_args
 import gradio as gr
 
 from brand_voice.errors import BrandVoiceError, ConflictError, InputError
-from brand_voice.records import Author, Brief, Finding, Reason, Screening, Verdict
+from brand_voice.records import Author, Brief, Finding, Reason, Review, Screening, Verdict
 from brand_voice.review import review
 from brand_voice.store.store import QueueItem
 from brand_voice.ui.brief_form import Values, brand_choices
@@ -22,6 +22,7 @@ from brand_voice.ui.theme import SEVERITY_COLOURS
 
 AUTHORS: list[tuple[str, str]] = [("Everybody", ""), ("Teacher", "teacher"), ("Student", "student")]
 REASONS = [(f"{number} {spoken(reason)}", reason) for number, reason in enumerate(get_args(Reason), start=1)]
+MAX_UNDO = 50
 DONE: dict[Verdict, str] = {"approve": "Approved.", "edit": "Edit saved.", "reject": "Rejected."}
 
 
@@ -45,15 +46,20 @@ class ReviewTab(NamedTuple):
     approve: gr.Button
     edit: gr.Button
     reject: gr.Button
+    undo: gr.Button
     previous: gr.Button
     next: gr.Button
+    revision: gr.Textbox
+    """Number of the last review of the draft in focus; travels with the page like its id."""
+    decided: gr.State
+    """What this page decided, the last one last: ids and revisions."""
 
     @property
     def focus(self) -> set[gr.Component]:
         """What changes with the draft in focus."""
         return {
             *self.brief.components,
-            *(self.position, self.draft_id, self.who, self.marked, self.copy),
+            *(self.position, self.draft_id, self.revision, self.who, self.marked, self.copy),
             *(self.count, self.findings, self.reasons, self.note, self.notice),
         }
 
@@ -75,10 +81,12 @@ def build_review_tab(session: Session, page: gr.Blocks, tab_item: gr.Tab, rememb
     tab.author.input(handlers.head, filters, tab.focus, api_name="review_author", **quick)
     tab.next.click(handlers.step("next"), at, tab.focus, api_name="review_next", **quick)
     tab.previous.click(handlers.step("previous"), at, tab.focus, api_name="review_previous", **quick)
-    said = {*at, tab.reasons, tab.note, tab.reviewer}
+    said = {*at, tab.revision, tab.reasons, tab.note, tab.reviewer, tab.decided}
+    decided = {*tab.focus, tab.decided}
     buttons: dict[Verdict, gr.Button] = {"approve": tab.approve, "edit": tab.edit, "reject": tab.reject}
     for verdict, button in buttons.items():
-        button.click(handlers.decide(verdict), said, tab.focus, api_name=f"review_{verdict}", **quick)
+        button.click(handlers.decide(verdict), said, decided, api_name=f"review_{verdict}", **quick)
+    tab.undo.click(handlers.undo, said, decided, api_name="review_undo", **quick)
     # Not `input`: Gradio 6.31 swallows the first one after an update, so a pasted text would go unchecked.
     tab.copy.change(
         handlers.recheck,
@@ -129,9 +137,11 @@ def _layout(session: Session) -> ReviewTab:
                 edit = gr.Button("Save edit (E)", elem_id="review-edit", min_width=80)
                 reject = gr.Button("Reject (R)", elem_id="review-reject", min_width=80)
             with gr.Row():
+                undo = gr.Button("Undo (U)", size="sm", elem_id="review-undo", min_width=80)
                 previous = gr.Button("Previous (K)", size="sm", elem_id="review-previous", min_width=80)
                 next_ = gr.Button("Next (J)", size="sm", elem_id="review-next", min_width=80)
         draft_id = gr.Textbox(visible="hidden", placeholder=" ", elem_id="review-draft-id", label="Draft")
+        revision = gr.Textbox(visible="hidden", elem_id="review-revision", label="Reviews of it so far")
     return ReviewTab(
         brand=brand,
         author=author,
@@ -150,8 +160,11 @@ def _layout(session: Session) -> ReviewTab:
         approve=approve,
         edit=edit,
         reject=reject,
+        undo=undo,
         previous=previous,
         next=next_,
+        revision=revision,
+        decided=gr.State([]),
     )
 
 
@@ -170,7 +183,7 @@ class _Handlers:
     def resume(self, values: Values) -> Values:
         """Back on the tab: the draft in focus stays as it is, if it still waits."""
         current = values[self._tab.draft_id]
-        if not current or self._store.reviews(current):
+        if not current or not self._store.waits(current):
             return self.head(values)
         place = self._store.place(values[self._tab.brand], current, author=self._author(values))
         return {self._tab.position: f"{place.position} of {place.total} in the queue"}
@@ -200,14 +213,39 @@ class _Handlers:
         def store_verdict(values: Values) -> Values:
             current = values[self._tab.draft_id]
             try:
-                said = self._decided(values, verdict)
+                decided, said = self._decided(values, verdict)
             except ConflictError as error:
                 return self._shown(values, after=current) | self._told(f"Somebody decided this first: {told(error)}")
             except BrandVoiceError as error:
                 return self._told(told(error))
-            return self._shown(values, after=current) | self._told(said)
+            done = [*values[self._tab.decided], [decided.draft_id, decided.revision]][-MAX_UNDO:]
+            return self._shown(values, after=current) | self._told(said) | {self._tab.decided: done}
 
         return store_verdict
+
+    def undo(self, values: Values) -> Values:
+        """Take this page's last verdict back, unless somebody decided since; its draft waits again, in focus."""
+        tab = self._tab
+        if not values[tab.decided]:
+            return self._told("There is nothing to undo: this page has stored no verdict yet.")
+        *earlier, (draft_id, revision) = values[tab.decided]
+        item = self._store.item(draft_id)
+        if item is None or item.revision != revision:
+            return self._told("Somebody decided on that draft since; nothing was undone.") | {tab.decided: earlier}
+        try:
+            undone, _ = review(
+                item.draft,
+                item.brief,
+                self._screen,
+                verdict="undo",
+                reviewer=values[tab.reviewer] or "",
+                revision=revision + 1,
+            )
+            self._store.add_review(undone)
+        except BrandVoiceError as error:
+            return self._told(told(error))
+        item = item._replace(revision=revision + 1)
+        return self._focus(values, item) | self._told("Taken back; the draft waits again.") | {tab.decided: earlier}
 
     def recheck(self, values: Values) -> Values:
         """Findings and length of the text as it stands in the box."""
@@ -217,7 +255,7 @@ class _Handlers:
         text = values[self._tab.copy] or ""
         return self._findings(text, item.brief, self._screen(text, item.brief).findings)
 
-    def _decided(self, values: Values, verdict: Verdict) -> str:
+    def _decided(self, values: Values, verdict: Verdict) -> tuple[Review, str]:
         tab = self._tab
         item = self._store.item(values[tab.draft_id])
         if item is None:
@@ -233,10 +271,10 @@ class _Handlers:
             reasons=values[tab.reasons],
             note=values[tab.note],
             reviewer=values[tab.reviewer] or "",
-            revision=1,
+            revision=int(values[tab.revision] or 0) + 1,
         )
         self._store.add_review(decided, screening)
-        return f"{DONE[verdict]} {_findings_left(screening)}".strip()
+        return decided, f"{DONE[verdict]} {_findings_left(screening)}".strip()
 
     def _is_changed(self, values: Values, item: QueueItem) -> bool:
         """Whether the text in the box is not the draft's."""
@@ -270,6 +308,7 @@ class _Handlers:
         return {
             **tab.brief.shown(brief),
             tab.draft_id: draft.id,
+            tab.revision: str(item.revision),
             tab.position: f"{place.position} of {place.total} in the queue",
             tab.who: f"{draft.author.capitalize()} · {draft.adapter or draft.model}",
             tab.marked: highlighted(draft.text, findings) if has_spans else [],

@@ -1,0 +1,58 @@
+"""What was asked of paid models, and what it cost: a row an attempt, committed before the call and after."""
+
+from sqlalchemy import func, or_, select, update
+from sqlalchemy.dialects.sqlite import insert
+
+from brand_voice.errors import StoreError
+from brand_voice.records import now
+from brand_voice.store.database import Database
+from brand_voice.store.tables import attempts, drafts
+
+
+class Ledger:
+    """The attempts of a database; implements `records.Journal`."""
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
+
+    def begin(self, *, draft_id: str, endpoint: str, reserved_usd: float) -> int:
+        """Commit an attempt with its reserved cost; return its number."""
+        values = {"draft_id": draft_id, "endpoint": endpoint, "reserved_usd": reserved_usd, "began_at": now()}
+        added = insert(attempts).values(values).returning(attempts.c.id)
+        with self._database.write() as connection:
+            return int(connection.execute(added).scalar_one())
+
+    def answered(self, attempt: int, *, raw: str) -> None:
+        """Commit the raw answer before anything reads it.
+
+        Raises:
+            StoreError: no such attempt, or it is finished.
+        """
+        self._move_attempt(attempt, {"raw": raw})
+
+    def finish(self, attempt: int, *, outcome: str, cost_usd: float | None) -> None:
+        """Commit the outcome ("ok" or a failure kind) and the cost; `None` leaves the reservation standing.
+
+        Raises:
+            StoreError: no such attempt, or it is finished.
+        """
+        self._move_attempt(attempt, {"outcome": outcome, "cost_usd": cost_usd, "finished_at": now()})
+
+    def _move_attempt(self, attempt: int, values: dict[str, object]) -> None:
+        moved = update(attempts).where(attempts.c.id == attempt, attempts.c.finished_at.is_(None)).values(values)
+        with self._database.write() as connection:
+            if connection.execute(moved).rowcount == 0:
+                raise StoreError(f"attempt {attempt} is unknown or finished", remedy="this is a bug: report it")
+
+    def spent_usd(self, brand: str | None = None) -> float:
+        """What the attempts cost: their cost, or the reservation as long as the cost is not known.
+
+        With `brand`, attempts that led to no stored draft are counted too: a killed process leaves them behind, and
+        a cap must hold even if they were all this brand's.
+        """
+        query = select(func.coalesce(func.sum(func.coalesce(attempts.c.cost_usd, attempts.c.reserved_usd)), 0.0))
+        if brand is not None:
+            query = query.outerjoin_from(attempts, drafts, drafts.c.id == attempts.c.draft_id)
+            query = query.where(or_(drafts.c.brand == brand, drafts.c.id.is_(None)))
+        with self._database.read() as connection:
+            return float(connection.execute(query).scalar_one())
