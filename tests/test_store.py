@@ -34,8 +34,9 @@ from brand_voice.records import (
     Verdict,
     Vote,
 )
-from brand_voice.store import database
+from brand_voice.store import database, queue
 from brand_voice.store.database import APPLICATION_ID, MIGRATIONS, Database
+from brand_voice.store.queue import Narrowed, Other
 from brand_voice.store.store import Counts, Store
 from brand_voice.store.tables import metadata
 
@@ -282,11 +283,12 @@ def test_pages_of_the_queue_hold_each_waiting_draft_once(tmp_path_factory, event
             if is_judged and waiting.pop(draft.id, None):
                 store.add_review(a_review(store.draft(draft.id), verdict="reject"))
         for author in (None, "student"):
+            narrowed = Narrowed(author=author)
             paged: list[str] = []
-            while page := store.queue("tidewater", limit=limit, after=paged[-1] if paged else None, author=author):
+            while page := store.queue("tidewater", limit=limit, after=paged[-1] if paged else None, narrowed=narrowed):
                 paged += [item.draft.id for item in page]
             assert paged == [draft for draft, by in waiting.items() if author in (None, by)]
-            places = [store.place("tidewater", draft, author=author) for draft in paged]
+            places = [store.place("tidewater", draft, narrowed=narrowed) for draft in paged]
             assert [(p.position, p.total) for p in places] == [(n, len(paged)) for n in range(1, len(paged) + 1)]
             assert [p.previous for p in places] == [None, *paged[:-1]][: len(paged)]
             assert [p.next for p in places] == [*paged[1:], None][: len(paged)]
@@ -302,8 +304,10 @@ def test_the_queue_carries_the_last_screening_and_refuses_an_unknown_place(store
         store.queue("tidewater", after="d-77")
 
 
-@pytest.mark.parametrize("author", [None, "student"])
-def test_the_queue_is_read_from_its_index_alone(store: Store, author: str | None):
+@pytest.mark.parametrize(
+    "narrowed", [Narrowed(), Narrowed(author="student"), Narrowed(channel="sms", author="teacher", worst="warn")]
+)
+def test_the_queue_is_read_from_its_index_alone(store: Store, narrowed: Narrowed):
     plans: list[str] = []
     from sqlalchemy import event
 
@@ -313,9 +317,75 @@ def test_the_queue_is_read_from_its_index_alone(store: Store, author: str | None
             plans.extend(row[3] for row in raw.execute(f"EXPLAIN QUERY PLAN {statement}", parameters).fetchall())
 
     event.listen(store._database._engine, "before_cursor_execute", explain)
-    store.queue("tidewater", author=author)
+    store.queue("tidewater", narrowed=narrowed)
     assert plans[0].startswith("SEARCH drafts USING INDEX drafts_waiting")
     assert not any("TEMP B-TREE" in step or step.startswith("SCAN") for step in plans)
+
+
+def test_a_queue_is_narrowed_by_what_a_draft_is_and_says(store: Store):
+    other = a_brief(1).model_copy(update={"channel": "sms", "locale": "de-DE"})
+    store.save_brand_briefs([other])
+    store.save_drafts([a_draft(1), a_draft(2, brief=other, text="100% Wolle_warm"), a_draft(3, author="student")])
+    store.save_screenings(
+        [
+            Screening(draft_id="d-1", guide_version="g", findings=(WARNING,)),
+            Screening(draft_id="d-2", guide_version="g"),
+            Screening(draft_id="d-2", guide_version="g", revision=1, findings=(WARNING,)),
+        ]
+    )
+
+    def found(**narrowed: object) -> list[str]:
+        return [item.draft.id for item in store.queue("tidewater", narrowed=Narrowed(**narrowed))]
+
+    assert found() == ["d-1", "d-2", "d-3"]
+    assert found(channel="sms") == found(locale="de-DE") == found(worst="none") == ["d-2"]
+    assert found(worst="warn") == found(check="length") == ["d-1"]
+    assert found(author="student") == ["d-3"]
+    assert found(text="wolle_") == found(text="100%") == ["d-2"]
+    assert found(text="%") == ["d-2"], "no wildcards"
+    assert found(skipped=("d-1", "d-3"), text="") == ["d-2"]
+    assert found(channel="sms", author="student") == []
+
+
+def test_of_two_holders_each_is_given_a_draft_of_its_own(store: Store, monkeypatch: pytest.MonkeyPatch):
+    store.save_drafts([a_draft(1), a_draft(2), a_draft(3)])
+
+    def given(holder: str, **place: str) -> str | None:
+        item = store.claim("tidewater", holder, **place)
+        return item.draft.id if item else None
+
+    assert (given("a"), given("b"), given("c"), given("d")) == ("d-1", "d-2", "d-3", None)
+    assert (given("a", after="d-1"), given("a", before="d-1")) == (None, None)
+    assert store.hold("d-2", "a") is None
+    assert store.hold("d-1", "a") is not None, "nothing to give: what it held it keeps"
+    store.release("b")
+    assert given("a", after="d-1") == "d-2"
+    assert given("b") == "d-1"
+    monkeypatch.setattr(queue, "LEASE_S", -1)
+    assert (given("c", before="d-3"), given("d"), given("e")) == (None, None, None)
+    store.release("a")
+    assert (given("d"), given("e")) == ("d-2", "d-2"), "a lease that has run out holds nothing"
+
+
+def test_what_a_text_is_held_against(store: Store):
+    mine = a_brief(1, message="another")
+    store.save_brand_briefs([mine])
+    drafts = [
+        a_draft(1, brief=mine),
+        a_draft(2),
+        a_draft(3),
+        a_draft(4, author="student"),
+        a_draft(5, text="", failure="empty"),
+    ]
+    store.save_drafts(drafts)
+    store.add_reviews([a_review(drafts[0]), a_review(drafts[1], verdict="edit"), a_review(drafts[2], verdict="reject")])
+    assert store.others("d-4") == (
+        Other("teacher", "edit", drafts[1].text),
+        Other("teacher", "reject", drafts[2].text),
+    )
+    assert store.approved_texts("tidewater", "email", but=mine.hash) == ("Edited copy",)
+    assert store.approved_texts("tidewater", "email", but="") == ("Edited copy", drafts[0].text)
+    assert store.approved_texts("tidewater", "sms", but="") == ()
 
 
 def test_only_current_approvals_and_edits_are_approved(store: Store):
@@ -525,7 +595,7 @@ def a_folder(path: Path) -> None:
     [
         (not_a_database, "is not a database"),
         (another_program, "another program"),
-        (newer_version, "has schema 9999; this brand_voice knows up to 0004"),
+        (newer_version, "has schema 9999; this brand_voice knows up to 0005"),
         (damaged, "is damaged"),
         (a_folder, "cannot be opened"),
     ],

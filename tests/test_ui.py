@@ -17,6 +17,7 @@ from brand_voice.errors import BrandError, ServeError
 from brand_voice.records import Brief, Draft, Review
 from brand_voice.serve import StudentServer
 from brand_voice.settings import Settings, TeacherSettings
+from brand_voice.store.queue import Narrowed
 from brand_voice.ui.app import launch
 from brand_voice.ui.session import Session
 from brand_voice.ui.student_seat import StudentSeat
@@ -108,7 +109,7 @@ def test_a_text_sent_to_review_stands_in_the_queue_with_its_findings(app: App, o
     write(page)
     page.locator("#side-student-send").click()
     says(page, "side-student-sent", "In the review queue")
-    stored = app.session.store.queue("tidewater", author="student")[-1]
+    stored = app.session.store.queue("tidewater", narrowed=Narrowed(author="student"))[-1]
     assert UNRECORDED in stored.draft.text
     assert stored.draft.adapter == ADAPTER
     assert stored.screening is not None
@@ -116,7 +117,10 @@ def test_a_text_sent_to_review_stands_in_the_queue_with_its_findings(app: App, o
     write(page)
     page.locator("#side-student-send").click()
     says(page, "side-student-sent", "In the review queue")
-    assert app.session.store.queue("tidewater", author="student")[-1].draft.candidate == stored.draft.candidate + 1
+    assert (
+        app.session.store.queue("tidewater", narrowed=Narrowed(author="student"))[-1].draft.candidate
+        == stored.draft.candidate + 1
+    )
 
 
 def test_a_brief_without_a_message_names_the_field(opened: Callable[..., Page]) -> None:
@@ -222,19 +226,77 @@ def test_a_verdict_without_a_name_is_refused(app: App, opened: Callable[..., Pag
     assert app.session.store.reviews(drafts[0].id) == ()
 
 
-def test_of_two_reviewers_the_second_is_told_and_goes_on(
+def test_two_reviewers_at_once_are_given_different_drafts(
     app: App, opened: Callable[..., Page], drafts: list[Draft]
 ) -> None:
     first, second = review_tab(opened(), "Mia"), review_tab(opened(), "Noor")
     in_focus(first, drafts[0])
-    in_focus(second, drafts[0])
-    first.locator("#review-approve").click()
-    in_focus(first, drafts[1])
-    second.keyboard.press("1")
-    second.locator("#review-reject").click()
     in_focus(second, drafts[1])
-    says(second, "review-notice", "Somebody decided this first")
-    assert [r.reviewer for r in app.session.store.reviews(drafts[0].id)] == ["Mia"]
+    first.keyboard.press("a")
+    in_focus(first, drafts[2])
+    second.keyboard.press("j")
+    says(second, "review-notice", "the last draft that is free")
+    second.keyboard.press("a")
+    says(second, "review-position", "somebody else holds it")
+    assert [app.session.store.reviews(d.id)[0].reviewer for d in drafts[:2]] == ["Mia", "Noor"]
+
+
+def test_who_decides_second_is_told_and_goes_on(app: App, opened: Callable[..., Page], drafts: list[Draft]) -> None:
+    page = review_tab(opened(), "Mia")
+    in_focus(page, drafts[0])
+    decide(app, drafts[0].id, "Noor")
+    page.keyboard.press("1")
+    page.locator("#review-reject").click()
+    in_focus(page, drafts[1])
+    says(page, "review-notice", "Somebody decided this first")
+    assert [r.reviewer for r in app.session.store.reviews(drafts[0].id)] == ["Noor"]
+
+
+def test_what_is_skipped_comes_again_when_nothing_else_is_left(
+    app: App, opened: Callable[..., Page], drafts: list[Draft]
+) -> None:
+    page = review_tab(opened())
+    in_focus(page, drafts[0])
+    page.keyboard.press("s")
+    in_focus(page, drafts[1])
+    page.keyboard.press("a")
+    in_focus(page, drafts[2])
+    page.keyboard.press("a")
+    in_focus(page, drafts[0])
+    says(page, "review-notice", "Only what you skipped is left")
+    assert app.session.store.waits(drafts[0].id)
+
+
+def test_filters_narrow_the_queue_and_another_brand_clears_them(
+    app: App, opened: Callable[..., Page], drafts: list[Draft]
+) -> None:
+    page = review_tab(opened())
+    in_focus(page, drafts[0])
+    box(page, "review-search").fill(drafts[2].text[-12:].upper())
+    box(page, "review-search").press("Enter")
+    in_focus(page, drafts[2])
+    says(page, "review-position", "1 of 1")
+    choose(page, "review-author", "Teacher")
+    says(page, "review-position", "that fits the filters")
+    choose(page, "review-brand", "Vela")
+    expect(box(page, "review-search")).to_have_value("")
+    expect(box(page, "review-author")).to_have_value("Everybody")
+
+
+def test_a_draft_stands_beside_the_other_texts_for_its_brief_and_the_nearest_approved_one(
+    app: App, opened: Callable[..., Page], drafts: list[Draft]
+) -> None:
+    store, brief = app.session.store, app.brand.briefs[0]
+    like = next(b for b in app.brand.briefs[3:] if b.channel == brief.channel)
+    store.save_brand_briefs([like])
+    twin = drafts[0].model_copy(update={"id": f"{drafts[0].id}-twin", "text": "Say it another way."})
+    near = draft_for(like, f"{drafts[0].id}-near").model_copy(update={"text": f"{drafts[0].text} Nearly."})
+    store.save_drafts([twin, near])
+    decide(app, near.id, "Noor")
+    page = review_tab(opened())
+    in_focus(page, drafts[0])
+    says(page, "review-others", "Student, waits: Say it another way.")
+    says(page, "review-nearest", "Nearly.")
 
 
 def test_keys_decide_and_walk_the_queue_but_not_while_somebody_types(
@@ -314,7 +376,7 @@ def test_hostile_text_in_brief_and_answer_is_shown_as_text(app: App, opened: Cal
     assert HOSTILE.removesuffix("\u202etxet").strip() in shown(page, "side-student-text")
     page.locator("#side-student-send").click()
     says(page, "side-student-sent", "In the review queue")
-    hostile = app.session.store.queue("tidewater", author="student")[-1].draft
+    hostile = app.session.store.queue("tidewater", narrowed=Narrowed(author="student"))[-1].draft
     for item in app.session.store.queue("tidewater"):
         if item.draft.id != hostile.id:
             decide(app, item.draft.id, "cleaner")

@@ -92,6 +92,13 @@ class Database:
                 _upgrade(connection)
 
 
+class Part:
+    """A part of the store; the parts of a store share its database."""
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
+
+
 def _engine(path: Path) -> Engine:
     engine = create_engine(
         URL.create("sqlite+pysqlite", database=str(path)),

@@ -5,15 +5,12 @@ from sqlalchemy.dialects.sqlite import insert
 
 from brand_voice.errors import StoreError
 from brand_voice.records import now
-from brand_voice.store.database import Database
+from brand_voice.store.database import Part
 from brand_voice.store.tables import attempts, drafts
 
 
-class Ledger:
+class Ledger(Part):
     """The attempts of a database; implements `records.Journal`."""
-
-    def __init__(self, database: Database) -> None:
-        self._database = database
 
     def begin(self, *, draft_id: str, endpoint: str, reserved_usd: float) -> int:
         """Commit an attempt with its reserved cost; return its number."""

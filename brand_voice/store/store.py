@@ -31,18 +31,16 @@ from brand_voice.records import (
 from brand_voice.store.database import Database
 from brand_voice.store.ledger import Ledger
 from brand_voice.store.queries import (
-    Place,
     add_screenings,
     ballot_rows,
     check_turn,
     count,
     drafts_with_briefs,
     finding_counts,
-    place_of,
     screenings_of,
-    seq_of,
     verdict_counts,
 )
+from brand_voice.store.queue import Queue
 from brand_voice.store.rows import ballot_of, brief_of, brief_rows, draft_of, draft_row, record_of
 from brand_voice.store.tables import (
     WAITING,
@@ -55,17 +53,6 @@ from brand_voice.store.tables import (
     reviews,
     votes,
 )
-
-
-class QueueItem(NamedTuple):
-    """A draft as a reviewer sees it."""
-
-    draft: Draft
-    brief: Brief
-    """As it was when the draft was written."""
-    screening: Screening | None
-    revision: int = 0
-    """Number of its last review; the next one is one more."""
 
 
 class Counts(NamedTuple):
@@ -83,8 +70,8 @@ class Counts(NamedTuple):
     unreviewed: int
 
 
-class Store(Ledger):
-    """A workspace's database; what paid calls cost is in its `Ledger`."""
+class Store(Ledger, Queue):
+    """A workspace's database: briefs, drafts, verdicts, votes and jobs; ledger and review queue are parts of it."""
 
     @classmethod
     def open(cls, path: Path) -> Self:
@@ -270,47 +257,6 @@ class Store(Ledger):
         """All votes of a brand in the order they came."""
         with self._database.read() as connection:
             return tuple(ballot_of(row) for row in connection.execute(ballot_rows(brand)).mappings())
-
-    def queue(
-        self, brand: str, *, limit: int = 50, after: str | None = None, author: Author | None = None
-    ) -> tuple[QueueItem, ...]:
-        """The next drafts that wait for a verdict, oldest first; `after` is the draft id a page ended with.
-
-        Raises:
-            StoreError: `after` is no draft.
-        """
-        query = drafts_with_briefs().where(drafts.c.brand == brand, WAITING).order_by(drafts.c.seq).limit(limit)
-        query = query.where(drafts.c.author == author) if author else query
-        with self._database.read() as connection:
-            if after is not None:
-                query = query.where(drafts.c.seq > seq_of(connection, after))
-            rows = connection.execute(query).mappings().all()
-            found = screenings_of(connection, [row["id"] for row in rows], revision=0)
-        return tuple(QueueItem(draft_of(row), brief_of(row), found.get(row["id"]), row["revision"]) for row in rows)
-
-    def item(self, draft_id: str) -> QueueItem | None:
-        """A finished draft with its brief and last screening, whatever its verdict."""
-        query = drafts_with_briefs().where(drafts.c.id == draft_id, drafts.c.failure.is_(None))
-        with self._database.read() as connection:
-            row = connection.execute(query).mappings().first()
-            found = screenings_of(connection, [draft_id], revision=0)
-        return QueueItem(draft_of(row), brief_of(row), found.get(draft_id), row["revision"]) if row else None
-
-    def waits(self, draft_id: str) -> bool:
-        """Whether a draft waits for a verdict."""
-        with self._database.read() as connection:
-            return count(connection, drafts.c.id == draft_id, WAITING) == 1
-
-    def place(self, brand: str, draft_id: str, *, author: Author | None = None) -> Place:
-        """Where a draft stands in the queue.
-
-        Raises:
-            StoreError: no such draft.
-        """
-        waiting = [drafts.c.brand == brand, WAITING]
-        waiting += [drafts.c.author == author] if author else []
-        with self._database.read() as connection:
-            return place_of(connection, draft_id, *waiting)
 
     def start_job(self, job: Job) -> Job:
         """Pin a job's model, adapter and sampling; return what is pinned, which is the first start's."""

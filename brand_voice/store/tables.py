@@ -7,7 +7,8 @@ and times have seconds, so neither can order a queue.
 A draft names its brief by id *and* content hash, because the owner of an id may rewrite its brief: the old content
 stays, with the drafts written for it. `drafts.revision` and `drafts.verdict` cache the number of the last review (0:
 none) and its verdict (null: none, or undone); a trigger writes them in the transaction of the review. Without them,
-finding the next draft that waits would walk all reviewed ones.
+finding the next draft that waits would walk all reviewed ones. `channel` and `locale` (of its brief) and `worst` (the
+severest finding of its last screening, or `none`) are triggers' copies too: what the queue is filtered by.
 """
 
 from sqlalchemy import (
@@ -68,6 +69,9 @@ drafts = Table(
     Column("created_at", Text, nullable=False),
     Column("revision", Integer, nullable=False, server_default=text("0")),
     Column("verdict", Text),
+    Column("channel", Text),
+    Column("locale", Text),
+    Column("worst", Text),
     ForeignKeyConstraint(["brand", "brief_id", "brief_hash"], ["briefs.brand", "briefs.id", "briefs.hash"]),
 )
 Index("drafts_by_brand", drafts.c.brand, drafts.c.failure, drafts.c.id)
@@ -76,6 +80,21 @@ WAITING = and_(drafts.c.failure.is_(None), drafts.c.verdict.is_(None))
 """Which drafts wait for a verdict: the partial indexes' own condition."""
 Index("drafts_waiting", drafts.c.brand, drafts.c.seq, sqlite_where=WAITING)
 Index("drafts_waiting_by_author", drafts.c.brand, drafts.c.author, drafts.c.seq, sqlite_where=WAITING)
+Index(
+    "drafts_waiting_by_kind",
+    *(drafts.c.brand, drafts.c.channel, drafts.c.author, drafts.c.worst, drafts.c.seq),
+    sqlite_where=WAITING,
+)
+
+Index("drafts_by_verdict", drafts.c.brand, drafts.c.channel, drafts.c.verdict, drafts.c.seq)
+
+leases = Table(
+    "leases",
+    metadata,
+    Column("draft_id", Text, ForeignKey("drafts.id", ondelete="CASCADE"), primary_key=True),
+    Column("holder", Text, nullable=False),
+    Column("expires_at", Text, nullable=False),
+)
 
 screenings = Table(
     "screenings",

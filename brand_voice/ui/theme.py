@@ -167,7 +167,7 @@ HEAD = """
 <script>
 (() => {
   const keys = {
-    a: "review-approve", r: "review-reject", u: "review-undo", j: "review-next", k: "review-previous",
+    a: "review-approve", r: "review-reject", u: "review-undo", s: "review-skip", j: "review-next", k: "review-previous",
     n: "compare-next", 1: "compare-left", 2: "compare-right", 3: "compare-tie", 4: "compare-both_bad",
   };
   const copyBox = () => document.querySelector("#review-copy textarea");

@@ -1,0 +1,245 @@
+"""What the Review tab does: the queue is walked, a draft is held while it is read, verdicts are stored and taken back.
+
+The id of the draft in focus and the number of its last review travel with the page (hidden fields), so that a verdict
+is on the draft somebody sees, however fast the keys come. A page holds the draft it shows: nobody else is given it.
+Whoever decides second all the same is told so; the first verdict stands.
+"""
+
+from collections.abc import Callable
+from typing import Literal
+
+import gradio as gr
+
+from brand_voice.errors import BrandVoiceError, ConflictError, InputError
+from brand_voice.records import Brief, Finding, Review, Screening, Verdict
+from brand_voice.review import review
+from brand_voice.screen.similar import masked, nearest
+from brand_voice.store.queue import Other, QueueItem
+from brand_voice.ui.brief_form import Values
+from brand_voice.ui.copy_view import counter, highlighted, sentences, spoken, told
+from brand_voice.ui.review_parts import ReviewTab
+from brand_voice.ui.session import Session
+
+MAX_UNDO = 50
+DONE: dict[Verdict, str] = {"approve": "Approved.", "edit": "Edit saved.", "reject": "Rejected."}
+
+
+class ReviewDesk:
+    """The tab's handlers; the queue and the verdicts are in the store."""
+
+    def __init__(self, session: Session, tab: ReviewTab) -> None:
+        self._session = session
+        self._store = session.store
+        self._tab = tab
+
+    def head(self, values: Values, request: gr.Request) -> Values:
+        """The first draft that waits and nobody else holds."""
+        return self._shown(values, request, after=None)
+
+    def brand(self, values: Values, request: gr.Request) -> Values:
+        """Another brand: its own choices, and the head of its queue."""
+        filters = self._tab.filters
+        offered = filters.offered(self._session.folder(values[filters.brand]).guide)
+        fresh = values | {part: "" for part in filters if part is not filters.brand}
+        return offered | {self._tab.skipped: []} | self._shown(fresh, request, after=None)
+
+    def resume(self, values: Values, request: gr.Request) -> Values:
+        """Back on the tab: the draft in focus stays as it is, if it still waits and is not somebody else's by now."""
+        current = values[self._tab.draft_id]
+        if not current or self._store.hold(current, _holder(request)) is None:
+            return self.head(values, request)
+        return {self._tab.position: self._position(values, current)}
+
+    def step(self, way: Literal["next", "previous"]) -> Callable[[Values, gr.Request], Values]:
+        """A handler that goes to the next or the previous draft; the ends are ends."""
+
+        def go(values: Values, request: gr.Request) -> Values:
+            current = values[self._tab.draft_id]
+            item = self._store.item(current)
+            if item is None:
+                return self.head(values, request)
+            if self._is_changed(values, item):
+                return self._told(told(_unsaved()))
+            found = self._claim(values, request, **{"after" if way == "next" else "before": current})
+            if found is None:
+                return self._told(f"This is the {'last' if way == 'next' else 'first'} draft that is free.")
+            return self._focus(values, found)
+
+        return go
+
+    def skip(self, values: Values, request: gr.Request) -> Values:
+        """Go on without a verdict; what this page skipped comes again when nothing else is left."""
+        current = values[self._tab.draft_id]
+        if not current:
+            return self.head(values, request)
+        skipped = [*values[self._tab.skipped], current]
+        shown = self._shown(values | {self._tab.skipped: skipped}, request, after=current)
+        return {self._tab.skipped: skipped} | shown
+
+    def decide(self, verdict: Verdict) -> Callable[[Values, gr.Request], Values]:
+        """A handler that stores a verdict on the draft in focus and shows the next one."""
+
+        def store_verdict(values: Values, request: gr.Request) -> Values:
+            current = values[self._tab.draft_id]
+            try:
+                decided, said = self._decided(values, verdict)
+            except ConflictError as error:
+                return self._shown(values, request, after=current) | self._told(
+                    f"Somebody decided this first: {told(error)}"
+                )
+            except BrandVoiceError as error:
+                return self._told(told(error))
+            done = [*values[self._tab.decided], [decided.draft_id, decided.revision]][-MAX_UNDO:]
+            shown = self._shown(values, request, after=current)
+            notice = " ".join(filter(None, (said, shown[self._tab.notice])))
+            return shown | self._told(notice) | {self._tab.decided: done}
+
+        return store_verdict
+
+    def undo(self, values: Values, request: gr.Request) -> Values:
+        """Take this page's last verdict back, unless somebody decided since; its draft waits again, in focus."""
+        tab = self._tab
+        if not values[tab.decided]:
+            return self._told("There is nothing to undo: this page has stored no verdict yet.")
+        *earlier, (draft_id, revision) = values[tab.decided]
+        item = self._store.item(draft_id)
+        if item is None or item.revision != revision:
+            return self._told("Somebody decided on that draft since; nothing was undone.") | {tab.decided: earlier}
+        try:
+            undone, _ = review(
+                item.draft,
+                item.brief,
+                self._screen,
+                verdict="undo",
+                reviewer=values[tab.reviewer] or "",
+                revision=revision + 1,
+            )
+            self._store.add_review(undone)
+        except BrandVoiceError as error:
+            return self._told(told(error))
+        item = self._store.hold(draft_id, _holder(request)) or item._replace(revision=revision + 1)
+        return self._focus(values, item) | self._told("Taken back; the draft waits again.") | {tab.decided: earlier}
+
+    def recheck(self, values: Values) -> Values:
+        """Findings and length of the text as it stands in the box."""
+        item = self._store.item(values[self._tab.draft_id])
+        if item is None:
+            return {}
+        text = values[self._tab.copy] or ""
+        return self._findings(text, item.brief, self._screen(text, item.brief).findings)
+
+    def _decided(self, values: Values, verdict: Verdict) -> tuple[Review, str]:
+        tab = self._tab
+        item = self._store.item(values[tab.draft_id])
+        if item is None:
+            raise InputError("There is no draft to decide on", remedy="choose another brand, or clear the filters")
+        if verdict == "approve" and self._is_changed(values, item):
+            raise _unsaved()
+        decided, screening = review(
+            item.draft,
+            item.brief,
+            self._screen,
+            verdict=verdict,
+            text=values[tab.copy] if verdict == "edit" else None,
+            reasons=values[tab.reasons],
+            note=values[tab.note],
+            reviewer=values[tab.reviewer] or "",
+            revision=int(values[tab.revision] or 0) + 1,
+        )
+        self._store.add_review(decided, screening)
+        return decided, f"{DONE[verdict]} {_findings_left(screening)}".strip()
+
+    def _is_changed(self, values: Values, item: QueueItem) -> bool:
+        """Whether the text in the box is not the draft's."""
+        return (values[self._tab.copy] or "").strip() != item.draft.text.strip()
+
+    def _screen(self, text: str, brief: Brief) -> Screening:
+        return self._session.screener(brief.brand).screen(text, brief)
+
+    def _shown(self, values: Values, request: gr.Request, *, after: str | None) -> Values:
+        """The next draft after one, or the first that waits at all, or one skipped before, or that nothing waits."""
+        item = self._claim(values, request, after=after) if after else None
+        item = item or self._claim(values, request)
+        if item is not None:
+            return self._focus(values, item)
+        if values[self._tab.skipped]:
+            again = self._shown(values | {self._tab.skipped: []}, request, after=None)
+            return {self._tab.skipped: []} | again | self._told("Only what you skipped is left; here it comes again.")
+        return self._empty(values, request)
+
+    def _claim(self, values: Values, request: gr.Request, **place: str | None) -> QueueItem | None:
+        filters = self._tab.filters
+        narrowed = filters.narrowed(values)._replace(skipped=tuple(values[self._tab.skipped]))
+        return self._store.claim(values[filters.brand], _holder(request), narrowed=narrowed, **place)
+
+    def _empty(self, values: Values, request: gr.Request) -> Values:
+        tab, brand = self._tab, values[self._tab.filters.brand]
+        self._store.release(_holder(request))
+        name = self._session.folder(brand).guide.name
+        if any(self._tab.filters.narrowed(values)):
+            what = f"Nothing of {name} that fits the filters waits, or somebody else holds it."
+        else:
+            what = f"Nothing of {name} waits for review, or somebody else holds it. Send a text from the Write tab, "
+            what += f"or run: brand-voice generate --brand {brand}"
+        return {tab.draft_id: "", tab.revision: "", tab.position: what} | self._told("")
+
+    def _focus(self, values: Values, item: QueueItem) -> Values:
+        tab, draft, brief = self._tab, item.draft, item.brief
+        findings = item.screening.findings if item.screening else self._screen(draft.text, brief).findings
+        has_spans = any(f.start is not None for f in findings)
+        return {
+            **tab.brief.shown(brief),
+            tab.draft_id: draft.id,
+            tab.revision: str(item.revision),
+            tab.position: self._position(values, draft.id),
+            tab.who: f"{draft.author.capitalize()} · {draft.adapter or draft.model}",
+            tab.marked: highlighted(draft.text, findings) if has_spans else [],
+            tab.copy: draft.text,
+            tab.reasons: [],
+            tab.note: "",
+            **self._findings(draft.text, brief, findings),
+            **self._told(""),
+        }
+
+    def context(self, values: Values) -> Values:
+        """What the text in focus is held against: the other texts for its brief, and the approved one most like it."""
+        item = self._store.item(values[self._tab.draft_id])
+        if item is None:
+            return {self._tab.others: "", self._tab.nearest: ""}
+        others = (f"{_status(other)}: {other.text}" for other in self._store.others(item.draft.id))
+        approved = self._store.approved_texts(item.draft.brand, item.brief.channel, but=item.brief.hash)
+        found = nearest(masked(item.draft.text, item.brief), approved)
+        like = f"{found[1]:.0%} alike: {approved[found[0]]}" if found else ""
+        return {self._tab.others: "\n".join(others), self._tab.nearest: like}
+
+    def _position(self, values: Values, draft_id: str) -> str:
+        filters = self._tab.filters
+        place = self._store.place(values[filters.brand], draft_id, narrowed=filters.narrowed(values))
+        return f"{place.position} of {place.total} in the queue"
+
+    def _findings(self, text: str, brief: Brief, findings: tuple[Finding, ...]) -> Values:
+        guide = self._session.folder(brief.brand).guide
+        return {self._tab.count: counter(text, brief, guide), self._tab.findings: sentences(findings)}
+
+    def _told(self, message: str) -> Values:
+        return {self._tab.notice: message}
+
+
+def _unsaved() -> InputError:
+    return InputError("You changed the text", remedy="press Save edit, or take your change back (Ctrl+Z)")
+
+
+def _findings_left(screening: Screening | None) -> str:
+    """What is to be said of an edited text."""
+    if screening is None:
+        return ""
+    return f"The new text was screened. Findings: {sentences(screening.findings)}"
+
+
+def _status(other: Other) -> str:
+    return f"{other.author.capitalize()}, {spoken(other.verdict or 'waits').lower()}"
+
+
+def _holder(request: gr.Request) -> str:
+    """The page: each opened one is a holder of its own."""
+    return str(request.session_hash)

@@ -1,0 +1,137 @@
+"""The Review tab's components: filters, the brief, the text in focus and what it is held against, the buttons."""
+
+from typing import NamedTuple, get_args
+
+import gradio as gr
+
+from brand_voice.records import Reason
+from brand_voice.ui.brief_view import BriefView, build_brief_view
+from brand_voice.ui.copy_view import spoken
+from brand_voice.ui.review_filters import Filters, build_filters
+from brand_voice.ui.session import Session
+from brand_voice.ui.side import quiet
+from brand_voice.ui.theme import SEVERITY_COLOURS
+
+REASONS = [(f"{number} {spoken(reason)}", reason) for number, reason in enumerate(get_args(Reason), start=1)]
+
+
+class ReviewTab(NamedTuple):
+    """The tab's components."""
+
+    filters: Filters
+    reviewer: gr.Textbox
+    notice: gr.Textbox
+    position: gr.Textbox
+    brief: BriefView
+    draft_id: gr.Textbox
+    who: gr.Textbox
+    marked: gr.HighlightedText
+    copy: gr.Textbox
+    count: gr.Textbox
+    findings: gr.Textbox
+    reasons: gr.CheckboxGroup
+    note: gr.Textbox
+    approve: gr.Button
+    edit: gr.Button
+    reject: gr.Button
+    skip: gr.Button
+    undo: gr.Button
+    previous: gr.Button
+    next: gr.Button
+    revision: gr.Textbox
+    """Number of the last review of the draft in focus; travels with the page like its id."""
+    others: gr.Textbox
+    """The other texts for the same brief."""
+    nearest: gr.Textbox
+    """The approved text most like this one."""
+    decided: gr.State
+    """What this page decided, the last one last: ids and revisions."""
+    skipped: gr.State
+    """Ids of what this page skipped."""
+
+    @property
+    def focus(self) -> set[gr.Component]:
+        """What changes with the draft in focus."""
+        return {
+            *self.brief.components,
+            *(self.position, self.draft_id, self.revision, self.who, self.marked, self.copy),
+            *(self.count, self.findings, self.reasons, self.note, self.notice),
+        }
+
+
+def build_review_parts(session: Session) -> ReviewTab:
+    """Lay the tab out."""
+    with gr.Row():
+        filters = build_filters(session)
+        reviewer = gr.Textbox(
+            label="Your name",
+            max_lines=1,
+            placeholder="Stands on every verdict",
+            min_width=130,
+            elem_id="review-reviewer",
+        )
+    notice = quiet("Notice", elem_id="review-notice", notice=True)
+    position = quiet("Position in the queue", elem_id="review-position", subdued=True)
+    with gr.Row(equal_height=False, elem_classes="bv-desk"):
+        with gr.Column(scale=4, min_width=300, elem_classes=["bv-card", "bv-facts"]):
+            brief = build_brief_view()
+        with gr.Column(scale=7, min_width=300, elem_classes="bv-card"):
+            gr.HTML("<h2>Copy</h2>", padding=False, elem_classes="bv-title")
+            who = quiet("Author", subdued=True)
+            marked = gr.HighlightedText(
+                [],
+                label="As written",
+                color_map=SEVERITY_COLOURS,
+                show_whitespaces=True,
+                container=False,
+                show_label=False,
+                elem_id="review-marked",
+                elem_classes="bv-copy",
+            )
+            copy = gr.Textbox(
+                label="Text", lines=3, max_lines=14, interactive=True, elem_id="review-copy", elem_classes="bv-edit"
+            )
+            count = quiet("Length", elem_id="review-count")
+            findings = quiet("Findings", elem_id="review-findings", show_label=True)
+            reasons = gr.CheckboxGroup(REASONS, label="Reasons (a rejection needs one)", elem_id="review-reasons")
+            note = gr.Textbox(label="Note", max_lines=4, elem_id="review-note")
+            with gr.Row():
+                approve = gr.Button("Approve (A)", variant="primary", elem_id="review-approve", min_width=80)
+                edit = gr.Button("Save edit (E)", elem_id="review-edit", min_width=80)
+                reject = gr.Button("Reject (R)", elem_id="review-reject", min_width=80)
+            with gr.Row():
+                skip = gr.Button("Skip (S)", size="sm", elem_id="review-skip", min_width=80)
+                undo = gr.Button("Undo (U)", size="sm", elem_id="review-undo", min_width=80)
+                previous = gr.Button("Previous (K)", size="sm", elem_id="review-previous", min_width=80)
+                next_ = gr.Button("Next (J)", size="sm", elem_id="review-next", min_width=80)
+            others = quiet("Other texts for this brief", elem_id="review-others", show_label=True, subdued=True)
+            nearest = quiet("Nearest approved text", elem_id="review-nearest", show_label=True, subdued=True)
+        draft_id = gr.Textbox(visible="hidden", placeholder=" ", elem_id="review-draft-id", label="Draft")
+        revision = gr.Textbox(visible="hidden", elem_id="review-revision", label="Reviews of it so far")
+    return ReviewTab(
+        filters=filters,
+        reviewer=reviewer,
+        notice=notice,
+        position=position,
+        brief=brief,
+        draft_id=draft_id,
+        who=who,
+        marked=marked,
+        copy=copy,
+        count=count,
+        findings=findings,
+        reasons=reasons,
+        note=note,
+        approve=approve,
+        edit=edit,
+        reject=reject,
+        skip=skip,
+        undo=undo,
+        previous=previous,
+        next=next_,
+        revision=revision,
+        others=others,
+        nearest=nearest,
+        decided=gr.State([]),
+        skipped=gr.State([]),
+    )
