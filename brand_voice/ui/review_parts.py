@@ -73,8 +73,12 @@ def build_review_parts(session: Session) -> ReviewTab:
     notice = quiet("Notice", elem_id="review-notice", notice=True)
     position = quiet("Position in the queue", elem_id="review-position", subdued=True)
     with gr.Row(equal_height=False, elem_classes="bv-desk"):
-        with gr.Column(scale=4, min_width=300, elem_classes=["bv-card", "bv-facts"]):
-            brief = build_brief_view()
+        with gr.Column(scale=4, min_width=300):
+            with gr.Column(elem_classes=["bv-card", "bv-facts"]):
+                brief = build_brief_view()
+            with gr.Column(elem_classes=["bv-card", "bv-beside"]):
+                others = quiet("Other texts for this brief", elem_id="review-others", show_label=True)
+                nearest = quiet("Nearest approved text", elem_id="review-nearest", show_label=True)
         with gr.Column(scale=7, min_width=300, elem_classes="bv-card"):
             gr.HTML("<h2>Copy</h2>", padding=False, elem_classes="bv-title")
             who = quiet("Author", subdued=True)
@@ -104,8 +108,6 @@ def build_review_parts(session: Session) -> ReviewTab:
                 undo = gr.Button("Undo (U)", size="sm", elem_id="review-undo", min_width=80)
                 previous = gr.Button("Previous (K)", size="sm", elem_id="review-previous", min_width=80)
                 next_ = gr.Button("Next (J)", size="sm", elem_id="review-next", min_width=80)
-            others = quiet("Other texts for this brief", elem_id="review-others", show_label=True, subdued=True)
-            nearest = quiet("Nearest approved text", elem_id="review-nearest", show_label=True, subdued=True)
         draft_id = gr.Textbox(visible="hidden", placeholder=" ", elem_id="review-draft-id", label="Draft")
         revision = gr.Textbox(visible="hidden", elem_id="review-revision", label="Reviews of it so far")
     return ReviewTab(
