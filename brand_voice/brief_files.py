@@ -1,4 +1,4 @@
-"""Briefs from a user's CSV or JSONL file, answers back to one: the only place that knows these formats.
+"""Briefs, and copy that people wrote, from a user's CSV or JSONL file.
 
 A row that cannot be used is data (`Row.problem`), so that one bad cell does not cost the other rows; a file that is no
 such thing is an `InputError`. CSV may carry a byte-order mark and be separated by commas, semicolons or tabs, as
@@ -9,17 +9,16 @@ the brief schema of `data/brands/*/briefs.jsonl`.
 import csv
 import difflib
 import io
-import json
-import os
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
-from pydantic import ValidationError
+from pydantic import Field, ValidationError
 
+from brand_voice.answer_files import cell, write_whole
 from brand_voice.errors import InputError
 from brand_voice.guide import Brand
-from brand_voice.records import Answer, Brief, BriefProduct, Product, Record
+from brand_voice.records import Brief, BriefProduct, Product, Record
 
 COLUMNS = (
     "id",
@@ -42,10 +41,6 @@ LIST_MARK = "|"
 DEFAULT_CATEGORY = "product"
 """Of a product that is neither in the catalogue nor given a `category`."""
 MAX_FILE_BYTES = 64 * 2**20
-FORMULA_STARTS = ("=", "+", "-", "@", "\t", "\r")
-"""A spreadsheet takes a cell that begins so for a formula."""
-SOURCE_TYPE = "http://cv.iptc.org/newscodes/digitalsourcetype/trainedAlgorithmicMedia"
-"""IPTC's machine-readable mark of generated text (EU AI Act, Article 50(2))."""
 _TEMPLATE_REMEDY = "`brand-voice write --template` prints an example"
 
 
@@ -60,6 +55,16 @@ class Row(Record):
     problem: str | None = None
 
 
+class CopyRow(Row):
+    """One row of a file of copy that people wrote: with a brief, or with what it still lacks."""
+
+    text: str = ""
+    missing: tuple[str, ...] = ()
+    """Columns without which there is no brief; nothing else is wrong with the row."""
+    cells: dict[str, str] = Field(default_factory=dict)
+    """What the row says, completed by what the catalogue and the text say."""
+
+
 def read_briefs(path: Path, *, brand: Brand, products: Sequence[Product]) -> list[Row]:
     """Read a file of briefs for `brand`; bad rows come back with their problem, in place.
 
@@ -72,6 +77,46 @@ def read_briefs(path: Path, *, brand: Brand, products: Sequence[Product]) -> lis
     if not rows:
         raise InputError(f"{path} holds no briefs", remedy=_TEMPLATE_REMEDY)
     return _without_duplicates(row if row.problem else _checked(row, brand) for row in rows)
+
+
+def read_copy(path: Path, *, brand: Brand, products: Sequence[Product], channel: str | None = None) -> list[CopyRow]:
+    """Read a CSV of approved copy: `text`, and whatever else is known of each.
+
+    Where a row names no product, the one of the catalogue that the text names is taken; `channel` and the brand's
+    first language stand in for empty cells.
+
+    Raises:
+        InputError: unreadable, over 64 MiB, not UTF-8, empty, no CSV, wrong columns, or the brand has no such channel.
+    """
+    if channel is not None and channel not in brand.channels:
+        known = ", ".join(brand.channels)
+        raise InputError(f"{brand.id} has no channel {channel!r}", remedy=f"choose one of: {known}")
+    content = _text(path)
+    defaults = {"channel": channel or "", "locale": brand.locales[0]}
+    catalogue = _Catalogue(products)
+    rows = []
+    for index, header, cells in _records(content, path, (*COLUMNS, "text"), ("text",)):
+        values = {column: cell.strip() for column, cell in zip(header, cells, strict=False) if cell.strip()}
+        values = {name: value for name, value in defaults.items() if value} | values
+        if not {"sku", "product_name"} & values.keys():
+            values |= catalogue.named_in(values.get("text", ""))
+        rows.append(_copy_row(index, values, brand, catalogue))
+    if not rows:
+        raise InputError(f"{path} holds no copy", remedy="give it a column `text`, one text a row")
+    return rows
+
+
+def write_copy(path: Path, rows: Sequence[CopyRow]) -> None:
+    """Write rows as a CSV that `read_copy` reads, to be completed by hand.
+
+    Raises:
+        InputError: the file cannot be written.
+    """
+    stream = io.StringIO(newline="")
+    writer = csv.DictWriter(stream, (*COLUMNS, "text"))
+    writer.writeheader()
+    writer.writerows({name: cell(value) for name, value in row.cells.items()} for row in rows)
+    write_whole(path, stream.getvalue().encode("utf-8-sig"))
 
 
 def template(brand: Brand, products: Sequence[Product]) -> str:
@@ -92,40 +137,6 @@ def template(brand: Brand, products: Sequence[Product]) -> str:
     writer.writeheader()
     writer.writerows(rows)
     return stream.getvalue()
-
-
-def check_output(path: Path, *, source: Path) -> None:
-    """Find out before a long job whether its answers can be written.
-
-    Raises:
-        InputError: neither .csv nor .jsonl, no such folder, or it is the input file.
-    """
-    if path.suffix.lower() not in {".csv", ".jsonl"}:
-        raise InputError(f"cannot tell a format from {path.name!r}", remedy="name the output *.csv or *.jsonl")
-    if not path.parent.is_dir():
-        raise InputError(f"there is no folder {path.parent}", remedy=f"mkdir -p {path.parent}")
-    if path.resolve() == source.resolve():
-        raise InputError(f"{path} is the input file", remedy="give --out another name")
-
-
-def write_answers(path: Path, answers: Sequence[Answer]) -> None:
-    """Write answers as CSV or JSONL, by suffix, whole or not at all.
-
-    Raises:
-        InputError: the file cannot be written.
-    """
-    content = _answers_csv(answers) if path.suffix.lower() == ".csv" else _answers_jsonl(answers)
-    partial = path.with_name(f".{path.name}.{os.getpid()}")
-    try:
-        with partial.open("wb") as stream:
-            stream.write(content)
-            stream.flush()
-            os.fsync(stream.fileno())
-        partial.replace(path)
-    except OSError as exc:
-        partial.unlink(missing_ok=True)
-        remedy = "choose another --out: the answers are in the workspace, a re-run only writes the file"
-        raise InputError(f"cannot write {path}: {exc.strerror}", remedy=remedy) from exc
 
 
 def _text(path: Path) -> str:
@@ -156,14 +167,22 @@ def _jsonl_rows(text: str, path: Path) -> Iterator[Row]:
 
 
 def _csv_rows(text: str, path: Path, brand: Brand, products: Sequence[Product]) -> Iterator[Row]:
+    catalogue = _Catalogue(products)
+    for index, header, cells in _records(text, path, COLUMNS, REQUIRED):
+        yield _csv_row(index, header, cells, brand, catalogue)
+
+
+def _records(
+    text: str, path: Path, columns: Sequence[str], required: Sequence[str]
+) -> Iterator[tuple[int, list[str], list[str]]]:
+    """Number, header and cells of every row that is not blank."""
     csv.field_size_limit(MAX_FILE_BYTES)  # a huge cell is that row's problem, not the file's
     reader = csv.reader(io.StringIO(text, newline=""), delimiter=_delimiter(text), strict=True)
-    catalogue = _Catalogue(products)
     try:
-        header = _header(next((cells for cells in reader if cells), []), path)
+        header = _header(next((cells for cells in reader if cells), []), path, columns, required)
         records = (cells for cells in reader if any(cell.strip() for cell in cells))
         for index, cells in enumerate(records):
-            yield _csv_row(index, header, cells, brand, catalogue)
+            yield index, header, cells
     except csv.Error as exc:
         raise InputError(
             f"{path}, line {reader.line_num}: {exc}", remedy="close the quotes, or save it from a spreadsheet as CSV"
@@ -175,7 +194,7 @@ def _delimiter(text: str) -> str:
 
     def known(delimiter: str) -> int:
         first_line = text.lstrip().partition("\n")[0]
-        return sum(_column(name) in COLUMNS for name in first_line.split(delimiter))
+        return sum(_column(name) in (*COLUMNS, "text") for name in first_line.split(delimiter))
 
     return max(",;\t", key=known)
 
@@ -184,18 +203,18 @@ def _column(name: str) -> str:
     return name.strip().strip('"').strip().lower().replace(" ", "_")
 
 
-def _header(cells: list[str], path: Path) -> list[str]:
+def _header(cells: list[str], path: Path, columns: Sequence[str], required: Sequence[str]) -> list[str]:
     header = [_column(cell) for cell in cells]
     faults = {
-        "missing": [column for column in REQUIRED if column not in header],
-        "unknown": [_seen(column) for column in header if column not in COLUMNS],
+        "missing": [column for column in required if column not in header],
+        "unknown": [_seen(column) for column in header if column not in columns],
         "twice": sorted({column for column in header if header.count(column) > 1}),
     }
-    if not {"sku", "product_name"} & set(header):
+    if required == REQUIRED and not {"sku", "product_name"} & set(header):
         faults["missing"].append("sku or product_name")
     told = "; ".join(f"{fault}: {', '.join(columns)}" for fault, columns in faults.items() if columns)
     if told:
-        raise InputError(f"{path}: wrong columns ({told}); known: {', '.join(COLUMNS)}", remedy=_TEMPLATE_REMEDY)
+        raise InputError(f"{path}: wrong columns ({told}); known: {', '.join(columns)}", remedy=_TEMPLATE_REMEDY)
     return header
 
 
@@ -220,12 +239,33 @@ class _Catalogue:
         category = cells.get("category") or listed.category
         return {"sku": listed.sku, "name": listed.name, "category": category, "facts": facts or listed.facts}
 
+    def named_in(self, text: str) -> dict[str, str]:
+        """The product with the longest name that stands in a text, as cells; nothing where none does."""
+        folded = text.casefold()
+        named = [product for name, product in self._by_name.items() if name in folded]
+        product = max(named, key=lambda each: len(each.name), default=None)
+        return {} if product is None else {"sku": product.sku} if product.sku else {"product_name": product.name}
+
     def _listed(self, sku: str) -> Product:
         if sku in self._by_sku:
             return self._by_sku[sku]
         nearest = difflib.get_close_matches(sku[:80], list(self._by_sku), n=1)
         hint = f", for example {nearest[0]}" if nearest else ""
         raise ValueError(f"sku: saw {_seen(sku)}; expected one of the catalogue's {len(self._by_sku)}{hint}")
+
+
+def _copy_row(index: int, values: dict[str, str], brand: Brand, catalogue: _Catalogue) -> CopyRow:
+    id_ = values.get("id", str(index + 1))[:80]
+    row = CopyRow(index=index, id=id_, text=values.get("text", ""), cells=values)
+    if not row.text:
+        return row.model_copy(update={"problem": "text: saw nothing; expected the copy"})
+    missing = [name for name in ("channel", "key_message") if name not in values]
+    missing += [] if {"sku", "product_name"} & values.keys() else ["product_name"]
+    if missing:
+        return row.model_copy(update={"missing": tuple(missing)})
+    header = [name for name in values if name != "text"]
+    read = _checked(_csv_row(index, header, [values[name] for name in header], brand, catalogue), brand)
+    return row.model_copy(update={"brief": read.brief, "problem": read.problem})
 
 
 def _csv_row(index: int, header: list[str], cells: list[str], brand: Brand, catalogue: _Catalogue) -> Row:
@@ -303,29 +343,3 @@ def _complaint(exc: ValidationError, columns: dict[str, str]) -> str:
 def _seen(value: object) -> str:
     told = repr(value)
     return told if len(told) <= 60 else f"{told[:60]}... ({len(told):,} characters)"
-
-
-def _answers_jsonl(answers: Sequence[Answer]) -> bytes:
-    lines = [json.dumps(_fields(answer), ensure_ascii=False) + "\n" for answer in answers]
-    return "".join(lines).encode()
-
-
-def _answers_csv(answers: Sequence[Answer]) -> bytes:
-    rows = [_fields(answer) for answer in answers]
-    for row in rows:
-        row["findings"] = "\n".join(f"{f['severity']} {f['rule']}: {f['message']}" for f in row["findings"])
-    stream = io.StringIO(newline="")
-    writer = csv.writer(stream)
-    writer.writerow(_fields(Answer(job_id="", row=0, id="", status="ok")))
-    writer.writerows([_cell(value) for value in row.values()] for row in rows)
-    return stream.getvalue().encode("utf-8-sig")  # without the mark, Excel reads UTF-8 as its local code page
-
-
-def _fields(answer: Answer) -> dict[str, Any]:
-    fields = answer.model_dump(mode="json", exclude={"job_id"})
-    return {**fields, "digital_source_type": SOURCE_TYPE if answer.text else None}
-
-
-def _cell(value: object) -> object:
-    is_formula = isinstance(value, str) and value.startswith(FORMULA_STARTS)
-    return f"'{value}" if is_formula else value

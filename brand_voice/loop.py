@@ -4,12 +4,15 @@ A stage yields records; here they are saved as they come, so that a kill loses o
 goes on from there.
 """
 
+from collections.abc import Iterable, Sequence
 from contextlib import AbstractContextManager, nullcontext
 from pathlib import Path
 from typing import NamedTuple
 
 from brand_voice import distill, generate, review, snapshot
+from brand_voice.adopt import adopt, propose
 from brand_voice.artifacts import read_manifest
+from brand_voice.brief_files import CopyRow
 from brand_voice.chat import Chat
 from brand_voice.context import Context, saved
 from brand_voice.errors import InputError
@@ -111,6 +114,35 @@ def apply_recorded_reviews(context: Context) -> int:
     ]
     store.add_reviews(found, [e for e in edits if e is not None])
     return len(found)
+
+
+def import_copy(context: Context, rows: Iterable[CopyRow], *, reviewer: str) -> int:
+    """Store rows that have a brief as approved drafts of a person; returns how many are new."""
+    brand, store = context.brand, context.store
+    screener = Screener(brand.guide, brand.catalogue)
+    fresh = {a.draft.id: a for a in adopt(rows, reviewer=reviewer) if store.draft(a.draft.id) is None}
+    store.save_brand_briefs(a.brief for a in fresh.values())
+    store.save_drafts(a.draft for a in fresh.values())
+    store.save_screenings(screener.screen(a.draft.text, a.brief, draft_id=id_) for id_, a in fresh.items())
+    store.add_reviews(a.review for a in fresh.values())
+    return len(fresh)
+
+
+def propose_briefs(context: Context, rows: Sequence[CopyRow]) -> list[CopyRow]:
+    """Let the configured teacher say what the briefs of published texts were.
+
+    Raises:
+        InputError: no teacher is configured: recordings propose nothing.
+    """
+    settings = context.settings
+    if settings.teacher == RECORDED:
+        raise InputError(
+            "the recorded teacher proposes no briefs", remedy="configure a teacher; README, Teachers, shows how"
+        )
+    missing = sum(bool(row.missing) for row in rows)
+    with Chat(settings.teacher_endpoint(settings.teacher)) as chat:
+        done = propose(rows, context.brand.guide, chat, settings.teacher_sampling, journal=context.store)
+        return list(context.track(done, "propose", missing))
 
 
 def freeze(context: Context) -> SnapshotManifest:

@@ -4,6 +4,7 @@ The student's prompt is rendered here for the base student, hub models, training
 no prompt. A brief is data: control-token strings in it are broken up before they reach a template.
 """
 
+from collections.abc import Mapping
 from functools import cache
 from typing import Any
 
@@ -70,6 +71,15 @@ def teacher_messages(brand: Brand, brief: Brief) -> tuple[Message, ...]:
     )
     data = brief.model_dump_json(exclude={"id": True, "brand": True, "product": {"sku"}}, exclude_none=True)
     return Message(role="system", content=guide), Message(role="user", content=data)
+
+
+def proposal_messages(brand: Brand, text: str, known: Mapping[str, str]) -> tuple[Message, ...]:
+    """System turn: what a brief is and what is known of this one. User turn: the published copy to find a brief for."""
+    told = {name: break_control_tokens(value) for name, value in known.items() if name not in ("text", "id")}
+    return (
+        Message(role="system", content=_render("brief.jinja", brand=brand, known=told)),
+        Message(role="user", content=break_control_tokens(text)),
+    )
 
 
 def verbatim(brief: Brief) -> tuple[str, ...]:

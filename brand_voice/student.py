@@ -6,7 +6,7 @@ from contextlib import contextmanager, nullcontext
 from pathlib import Path
 from typing import NamedTuple
 
-from brand_voice import brief_files, evaluate, generate, serve, snapshot, write
+from brand_voice import answer_files, brief_files, evaluate, generate, serve, snapshot, write
 from brand_voice.chat import Chat
 from brand_voice.context import Context, saved
 from brand_voice.loop import screen_drafts
@@ -133,7 +133,7 @@ def write_batch(context: Context, batch: Batch) -> write.Progress:
         ArtifactError: there is no adapter.
     """
     brand, settings = context.brand, context.settings
-    brief_files.check_output(batch.out, source=batch.briefs)
+    answer_files.check_output(batch.out, source=batch.briefs)
     rows = brief_files.read_briefs(batch.briefs, brand=brand.guide, products=brand.products)
     adapter = find(context.workspace.adapters, brand.guide.id, batch.adapter)
     job = write.pin_job(
@@ -148,7 +148,7 @@ def write_batch(context: Context, batch: Batch) -> write.Progress:
         student = write.Student(chat, lambda: server.is_alive, settings.machine_usd_per_hour)
         steps = write.write(rows, job, brand, student=student, store=context.store)
         progress = _followed(context, steps, len(rows))
-    brief_files.write_answers(batch.out, context.store.answers(job.id))
+    answer_files.write_answers(batch.out, context.store.answers(job.id))
     return progress
 
 

@@ -107,6 +107,10 @@ class _Handler(BaseHTTPRequestHandler):
     def ok(self, body: dict[str, Any]) -> None:
         self.answer()
 
+    def finds_a_brief(self, body: dict[str, Any]) -> None:
+        said = {"key_message": "slow mornings", "facts": ["12 oz"], "offer": None, "product_name": "Slow Mug"}
+        self.answer(f"Here it is:\n```json\n{json.dumps(said)}\n```")
+
     def odd_briefs_fail(self, body: dict[str, Any]) -> None:
         self.answer(finish="length" if "fail" in body["messages"][-1]["content"] else "stop")
 

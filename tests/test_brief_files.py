@@ -6,8 +6,9 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from brand_voice.answer_files import check_output, write_answers
 from brand_voice.brand import BrandFolder, load_brand
-from brand_voice.brief_files import COLUMNS, Row, check_output, read_briefs, template, write_answers
+from brand_voice.brief_files import COLUMNS, CopyRow, Row, read_briefs, read_copy, template, write_copy
 from brand_voice.errors import InputError
 from brand_voice.records import Answer, Finding
 
@@ -179,3 +180,48 @@ def test_an_output_that_cannot_be_written_is_refused_before_the_job(tmp_path):
         with pytest.raises(InputError, match=told):
             check_output(tmp_path / out, source=source)
     check_output(tmp_path / "out.jsonl", source=source)
+
+
+COPY = """text,channel,key_message,sku,offer
+Toba Rain takes cream without disappearing.,sms,takes cream,,
+Jar and Sock: no straining at midnight.,,,,
+,sms,nothing at all,,
+"Rain, then coffee.",sms,rain,TW-999,
+Pour slowly.,tagline,slowness,,10% off
+"""
+
+
+def copied(tmp_path, tidewater: BrandFolder, content: str, **more) -> list[CopyRow]:
+    path = tmp_path / "copy.csv"
+    path.write_text(content, encoding="utf-8")
+    return read_copy(path, brand=tidewater.guide, products=tidewater.products, **more)
+
+
+def test_approved_copy_is_read_with_what_is_known_and_told_what_it_lacks(tmp_path, tidewater):
+    whole, bare, empty, unknown, nameless = copied(tmp_path, tidewater, COPY)
+    assert (whole.brief.product.name, whole.brief.locale, whole.problem) == ("Toba Rain", "en-US", None)
+    assert (bare.missing, bare.brief, bare.problem) == (("channel", "key_message"), None, None)
+    assert bare.cells["sku"] == next(p.sku for p in tidewater.products if p.name == "Jar and Sock")
+    assert "text: saw nothing" in empty.problem
+    assert "sku: saw 'TW-999'" in unknown.problem
+    assert nameless.missing == ("product_name",)
+    assert copied(tmp_path, tidewater, COPY, channel="tagline")[1].missing == ("key_message",)
+    with pytest.raises(InputError, match="no channel 'poster'"):
+        copied(tmp_path, tidewater, COPY, channel="poster")
+
+
+def test_what_lacks_a_brief_is_written_completed_and_read_again(tmp_path, tidewater):
+    lacking = [row for row in copied(tmp_path, tidewater, COPY) if row.missing]
+    write_copy(tmp_path / "missing.csv", lacking)
+    done = (tmp_path / "missing.csv").read_text("utf-8-sig").replace(",,TW", ",sms,TW")
+    lines = list(csv.DictReader(io.StringIO(done)))
+    for line in lines:
+        line |= {"channel": line["channel"] or "sms", "key_message": "slow"}
+        line |= {"product_name": "" if line["sku"] else "Mug"}
+    stream = io.StringIO()
+    writer = csv.DictWriter(stream, lines[0])
+    writer.writeheader()
+    writer.writerows(lines)
+    again = copied(tmp_path, tidewater, stream.getvalue())
+    assert [row.text for row in again] == [row.text for row in lacking]
+    assert all(row.brief and not row.problem for row in again)

@@ -15,10 +15,11 @@ import pytest
 from servers import Misbehaving, misbehaving_server
 
 from brand_voice.brand import load_brand
+from brand_voice.store.store import Store
 
 Result = subprocess.CompletedProcess[str]
 COMMAND = [sys.executable, "-c", "from brand_voice.cli.main import main; main()"]
-COMMANDS = "demo brand generate screen review snapshot distill serve write evaluate status app".split()
+COMMANDS = "demo brand generate screen import review snapshot distill serve write evaluate status app".split()
 
 
 @pytest.fixture
@@ -232,3 +233,47 @@ def test_a_student_that_is_no_model_is_refused(cli: Callable[..., Result], tmp_p
     for path in ("./empty", "./missing"):
         result = cli("distill", "--brand", "tidewater", "--student", path)
         assert is_clear(result), result.stderr
+
+
+WRITTEN = """text,channel,key_message
+Toba Rain takes cream without disappearing.,sms,takes cream
+Slow mornings need 12 oz. Slow Mug.,tagline,
+,sms,nothing
+"""
+
+
+def test_import_stores_what_it_can_and_hands_the_rest_back(cli: Callable[..., Result], tmp_path: Path) -> None:
+    copy, missing = tmp_path / "copy.csv", tmp_path / "missing.csv"
+    copy.write_text(WRITTEN)
+    arguments = ("import", str(copy), "--brand", "tidewater", "--reviewer", "Ann", "--missing", str(missing))
+    first = cli(*arguments)
+    assert (first.returncode, "1 new approved texts, 1 lack a brief" in first.stderr) == (3, True)
+    assert "row 3: text: saw nothing" in first.stderr
+    assert "0 new approved texts" in cli(*arguments).stderr
+    with misbehaving_server() as server:
+        settings = configured(tmp_path, server, "finds-a-brief")
+        proposed = cli(*arguments, "--propose", "--config", settings)
+    assert proposed.returncode == 3, proposed.stderr
+    assert "slow mornings" in missing.read_text("utf-8-sig")
+    confirmed = cli("import", str(missing), "--brand", "tidewater", "--reviewer", "Ann")
+    assert (confirmed.returncode, "1 new approved texts, 0 lack" in confirmed.stderr) == (0, True)
+    (state,) = json.loads(cli("status", "--brand", "tidewater", "--json").stdout)
+    assert state["verdicts"]["approve"] == 2
+
+
+def test_import_without_a_name_or_a_teacher_says_what_to_do(cli: Callable[..., Result], tmp_path: Path) -> None:
+    copy = tmp_path / "copy.csv"
+    copy.write_text(WRITTEN)
+    nameless = cli("import", str(copy), "--brand", "tidewater", BRAND_VOICE_REVIEWER="")
+    assert (nameless.returncode, "give --reviewer" in nameless.stderr) == (1, True)
+    alone = cli("import", str(copy), "--brand", "tidewater", "--reviewer", "Ann", "--propose")
+    assert (alone.returncode, "configure a teacher" in alone.stderr) == (1, True)
+
+
+def test_adopted_copy_trains_like_any_other(cli: Callable[..., Result], tmp_path: Path) -> None:
+    (tmp_path / "copy.csv").write_text(WRITTEN)
+    cli("import", str(tmp_path / "copy.csv"), "--brand", "tidewater", "--reviewer", "Ann")
+    with Store.open(tmp_path / "ws" / "brand_voice.db") as store:
+        (approved,) = store.approved("tidewater")
+        assert (approved.draft.author, approved.review.reviewer) == ("person", "Ann")
+        assert store.screening(approved.draft.id) is not None

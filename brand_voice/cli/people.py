@@ -1,4 +1,4 @@
-"""Commands for copywriters and reviewers: review, write, app, status."""
+"""Commands for copywriters and reviewers: import, review, write, app, status."""
 
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -86,6 +86,37 @@ def _print_queue(context: "Context", size: int = 10) -> None:
             typer.echo(f"    - {line}")
     waiting = context.store.counts(context.brand_id).unreviewed
     notify(f"review: {waiting} drafts wait; the first {len(items)} are above")
+
+
+@app.command("import")
+@reports_errors
+def import_copy(
+    copy: Annotated[Path, typer.Argument(help="CSV with a column `text`; `channel`, `key_message` and others help.")],
+    brand: BrandOption,
+    reviewer: Annotated[str, typer.Option(envvar="BRAND_VOICE_REVIEWER", help="Your name: you approve it.")] = "",
+    channel: Annotated[str | None, typer.Option(help="Of the rows that name none.")] = None,
+    missing: Annotated[Path | None, typer.Option(help="CSV for the rows that lack a brief, to be completed.")] = None,
+    propose: Annotated[bool, typer.Option("--propose", help="Let the teacher fill in what they lack.")] = False,
+    workspace: WorkspaceOption = DEFAULT_WORKSPACE,
+    config: ConfigOption = None,
+) -> None:
+    """Take copy that people wrote and approved into the store, to train on; rows without a brief come back."""
+    from brand_voice import loop
+    from brand_voice.brief_files import read_copy, write_copy
+
+    with opened(workspace, brand, read_settings(workspace, config)) as context:
+        rows = read_copy(copy, brand=context.brand.guide, products=context.brand.products, channel=channel)
+        added = loop.import_copy(context, rows, reviewer=reviewer)
+        lacking = [row for row in rows if row.missing]
+        lacking = loop.propose_briefs(context, lacking) if propose and lacking else lacking
+    if missing is not None and lacking:
+        write_copy(missing, lacking)
+    bad = [row for row in rows if row.problem]
+    for row in bad:
+        notify(f"row {row.index + 1}: {row.problem}")
+    told = f" (in {missing})" if missing is not None and lacking else ""
+    notify(f"import: {added} new approved texts, {len(lacking)} lack a brief{told}, {len(bad)} unusable")
+    raise typer.Exit(3 if lacking or bad else 0)
 
 
 @app.command()

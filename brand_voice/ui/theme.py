@@ -109,7 +109,8 @@ button[role=tab].selected { color: var(--body-text-color) !important; font-weigh
   box-shadow: none !important; resize: none !important; color: var(--body-text-color) !important;
   -webkit-text-fill-color: currentColor; opacity: 1 !important; font-size: 14px; line-height: 1.45; }
 .bv-quiet:has(textarea:placeholder-shown), .bv-desk:has(#review-draft-id :placeholder-shown),
-.bv-offered:disabled, .bv-beside:not(:has(textarea:not(:placeholder-shown))), #review-marked:not(:has(.token)) { display: none !important; }
+.bv-offered:disabled, .bv-beside:not(:has(textarea:not(:placeholder-shown))),
+#review-marked:not(:has(.token)) { display: none !important; }
 .bv-subdued textarea { color: var(--body-text-color-subdued) !important; font-size: 13px; }
 .bv-notice textarea { border-left: 3px solid var(--body-text-color) !important; border-radius: 0 !important;
   padding-left: 12px !important; }
