@@ -220,13 +220,14 @@ def _plan(
 ) -> Plan:
     backend = choose_backend(settings)
     is_gpu = has_gpu()
-    is_lora = settings.mode == "lora" or (settings.mode == "auto" and is_gpu and backend == "vllm" and bool(adapters))
+    wants_lora = len(adapters) > 1 or (is_gpu and bool(adapters))
+    is_lora = settings.mode == "lora" or (settings.mode == "auto" and wants_lora and backend == "vllm")
     if is_lora and backend != "vllm":
         raise ServeError("only vLLM serves adapters side by side", remedy="set serve.mode = 'merged'")
     if not is_lora and len(adapters) > 1:
         raise ServeError(
             f"{len(adapters)} adapters cannot be merged into one base: {', '.join(adapters)}",
-            remedy="name one adapter, or set serve.mode = 'lora' (slow without a GPU)",
+            remedy="name one adapter, or let vLLM serve them: serve.mode = 'lora' (slow without a GPU)",
         )
     found = find_base(base, revision=_revision(adapters))
     work.mkdir(parents=True, exist_ok=True)

@@ -9,6 +9,7 @@ from typing import NamedTuple
 from brand_voice import answer_files, brief_files, evaluate, generate, serve, snapshot, write
 from brand_voice.chat import Chat
 from brand_voice.context import Context, saved
+from brand_voice.errors import ServeError
 from brand_voice.loop import screen_drafts
 from brand_voice.prompts import student_messages
 from brand_voice.records import AdapterManifest, Brief, Draft, Split, content_hash
@@ -30,14 +31,24 @@ def serving(context: Context, adapter: AdapterManifest) -> Iterator[serve.Studen
         yield server
 
 
-def start_server(context: Context, adapter: AdapterManifest) -> serve.StudentServer:
-    """Start a server for one adapter on the student it was trained on."""
+def start_server(context: Context, adapter: AdapterManifest, *others: AdapterManifest) -> serve.StudentServer:
+    """Start a server for an adapter, and others of the same student, on the student they were trained on.
+
+    Raises:
+        ServeError: the adapters are of different students, or the server does not start.
+    """
     workspace, settings = context.workspace, context.settings
+    strangers = [other.name for other in others if other.student_hash != adapter.student_hash]
+    if strangers:
+        raise ServeError(
+            f"{', '.join(strangers)} and {adapter.name} were trained on different students",
+            remedy="serve adapters of one student together",
+        )
     base = str(shipped("data") / "base-student") if adapter.student == "base-student" else adapter.student
     with context.waiting("start server"):
         return serve.start(
             base,
-            {adapter.name: workspace.adapters / adapter.name},
+            {each.name: workspace.adapters / each.name for each in (adapter, *others)},
             settings.serve,
             work=workspace.merged,
             log=workspace.server_log,

@@ -58,12 +58,14 @@ def distill(
 @reports_errors
 def serve(
     brand: BrandOption,
-    adapter: AdapterOption = None,
+    adapter: Annotated[
+        list[str] | None, typer.Option(help="An adapter; may be repeated; the newest by default.")
+    ] = None,
     port: Annotated[int | None, typer.Option(min=1, max=65_535, help="A free one by default.")] = None,
     workspace: WorkspaceOption = DEFAULT_WORKSPACE,
     config: ConfigOption = None,
 ) -> None:
-    """Serve an adapter through vLLM until Ctrl-C; `write`, `evaluate` and `app` find the server."""
+    """Serve adapters through vLLM until Ctrl-C; `write`, `evaluate` and `app` find the server."""
     from brand_voice.registry import find
     from brand_voice.serve import publish
     from brand_voice.student import start_server
@@ -72,10 +74,12 @@ def serve(
     if port is not None:
         settings = settings.model_copy(update={"serve": settings.serve.model_copy(update={"port": port})})
     with opened(workspace, brand, settings) as context:
-        manifest = find(context.workspace.adapters, brand, adapter)
-        with start_server(context, manifest) as server:
+        names: list[str | None] = [*adapter] if adapter else [None]
+        chosen = [find(context.workspace.adapters, brand, name) for name in names]
+        with start_server(context, *chosen) as server:
             publish(server, context.workspace.server_file)
-            notify(f"serving {manifest.name} at {server.base_url}; the key is in {context.workspace.server_file}")
+            key = f"the key is in {context.workspace.server_file}"
+            notify(f"serving {', '.join(server.models)} at {server.base_url}; {key}")
             server.wait()
 
 
