@@ -283,3 +283,18 @@ def test_every_refusal_has_a_remedy(base, tmp_path):
         with pytest.raises(BrandVoiceError) as caught:
             launch(base, {}, tmp_path, **settings)
         assert caught.value.remedy
+
+
+def test_several_adapters_are_served_beside_each_other(base, adapter, tmp_path, tidewater):
+    twin = tmp_path / f"{adapter.name[:-4]}twin"
+    shutil.copytree(adapter, twin)
+    write_manifest(twin, read_manifest(adapter, AdapterManifest).model_copy(update={"name": twin.name}))
+    prompt = student_messages(tidewater.guide, tidewater.briefs[0])
+    with launch(base, {adapter.name: adapter, twin.name: twin}, tmp_path, mode="auto") as running:
+        assert set(running.models) >= {adapter.name, twin.name}
+        texts = []
+        for name in (adapter.name, twin.name):
+            with Chat(running.endpoint(name)) as chat:
+                texts.append(chat.complete(prompt, Sampling(temperature=0)).text)
+    assert texts[0] == texts[1]
+    wait_until_gone(running.address.pid)

@@ -1,6 +1,8 @@
 """How a text and its findings are shown: spans with a severity, sentences, and a counter. Plain values, no HTML."""
 
+import re
 from collections.abc import Sequence
+from difflib import SequenceMatcher
 from itertools import pairwise
 from typing import get_args
 
@@ -9,6 +11,9 @@ from brand_voice.guide import Brand
 from brand_voice.records import Brief, Finding, Severity
 from brand_voice.screen.sms import sms_segments
 
+MAX_COMPARED_WORDS = 2_000
+"""Longer texts are shown whole, before and after: comparing takes the square of the length."""
+_WORDS = re.compile(r"\s+|\w+|[^\w\s]")
 SEVERITIES: tuple[Severity, ...] = get_args(Severity)
 """Worst first."""
 
@@ -22,6 +27,22 @@ def highlighted(text: str, findings: Sequence[Finding] = ()) -> list[tuple[str, 
         found = [severity for start, end, severity in spans if start <= begin and stop <= end]
         worst = min(found, key=SEVERITIES.index).capitalize() if found else None
         pieces.append((text[begin:stop], worst))
+    return pieces
+
+
+def difference(before: str, after: str) -> list[tuple[str, str | None]]:
+    """What an edit did, word by word: pieces under `Out`, under `In`, or as they were; empty for equal texts."""
+    if before == after:
+        return []
+    old, new = (_WORDS.findall(text) for text in (before, after))
+    if max(len(old), len(new)) > MAX_COMPARED_WORDS:
+        return [(before, "Out"), (after, "In")]
+    pieces: list[tuple[str, str | None]] = []
+    for kind, a, b, c, d in SequenceMatcher(None, old, new, autojunk=False).get_opcodes():
+        if kind == "equal":
+            pieces.append(("".join(old[a:b]), None))
+        else:
+            pieces += [(text, label) for text, label in (("".join(old[a:b]), "Out"), ("".join(new[c:d]), "In")) if text]
     return pieces
 
 

@@ -16,7 +16,7 @@ from brand_voice.review import review
 from brand_voice.screen.similar import masked, nearest
 from brand_voice.store.queue import Other, QueueItem
 from brand_voice.ui.brief_form import Values
-from brand_voice.ui.copy_view import counter, highlighted, sentences, spoken, told
+from brand_voice.ui.copy_view import counter, difference, highlighted, sentences, spoken, told
 from brand_voice.ui.review_parts import ReviewTab
 from brand_voice.ui.session import Session
 
@@ -126,7 +126,8 @@ class ReviewDesk:
         if item is None:
             return {}
         text = values[self._tab.copy] or ""
-        return self._findings(text, item.brief, self._screen(text, item.brief).findings)
+        found = self._findings(text, item.brief, self._screen(text, item.brief).findings)
+        return found | {self._tab.difference: difference(item.draft.text.strip(), text.strip())}
 
     def _decided(self, values: Values, verdict: Verdict) -> tuple[Review, str]:
         tab = self._tab
@@ -195,6 +196,7 @@ class ReviewDesk:
             tab.who: f"{draft.author.capitalize()} · {draft.adapter or draft.model}",
             tab.marked: highlighted(draft.text, findings) if has_spans else [],
             tab.copy: draft.text,
+            tab.difference: [],
             tab.reasons: [],
             tab.note: "",
             **self._findings(draft.text, brief, findings),

@@ -10,7 +10,7 @@ from brand_voice.ui.copy_view import spoken
 from brand_voice.ui.review_filters import Filters, build_filters
 from brand_voice.ui.session import Session
 from brand_voice.ui.side import quiet
-from brand_voice.ui.theme import SEVERITY_COLOURS
+from brand_voice.ui.theme import DIFFERENCE_COLOURS, SEVERITY_COLOURS
 
 REASONS = [(f"{number} {spoken(reason)}", reason) for number, reason in enumerate(get_args(Reason), start=1)]
 
@@ -27,6 +27,8 @@ class ReviewTab(NamedTuple):
     who: gr.Textbox
     marked: gr.HighlightedText
     copy: gr.Textbox
+    difference: gr.HighlightedText
+    """What the edit so far did."""
     count: gr.Textbox
     findings: gr.Textbox
     reasons: gr.CheckboxGroup
@@ -55,7 +57,7 @@ class ReviewTab(NamedTuple):
         return {
             *self.brief.components,
             *(self.position, self.draft_id, self.revision, self.who, self.marked, self.copy),
-            *(self.count, self.findings, self.reasons, self.note, self.notice),
+            *(self.difference, self.count, self.findings, self.reasons, self.note, self.notice),
         }
 
 
@@ -95,6 +97,16 @@ def build_review_parts(session: Session) -> ReviewTab:
             copy = gr.Textbox(
                 label="Text", lines=3, max_lines=14, interactive=True, elem_id="review-copy", elem_classes="bv-edit"
             )
+            difference = gr.HighlightedText(
+                [],
+                label="Your edit",
+                color_map=DIFFERENCE_COLOURS,
+                show_whitespaces=True,
+                container=False,
+                show_label=False,
+                elem_id="review-difference",
+                elem_classes="bv-copy",
+            )
             count = quiet("Length", elem_id="review-count")
             findings = quiet("Findings", elem_id="review-findings", show_label=True)
             reasons = gr.CheckboxGroup(REASONS, label="Reasons (a rejection needs one)", elem_id="review-reasons")
@@ -120,6 +132,7 @@ def build_review_parts(session: Session) -> ReviewTab:
         who=who,
         marked=marked,
         copy=copy,
+        difference=difference,
         count=count,
         findings=findings,
         reasons=reasons,

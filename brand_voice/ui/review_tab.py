@@ -41,7 +41,7 @@ def build_review_tab(session: Session, page: gr.Blocks, tab_item: gr.Tab, rememb
     tab.copy.change(
         desk.recheck,
         {tab.draft_id, tab.copy},
-        {tab.count, tab.findings},
+        {tab.difference, tab.count, tab.findings},
         trigger_mode="always_last",
         api_name="review_recheck",
         **quick,

@@ -22,6 +22,7 @@ INK = gr.themes.Color(
     c900="#1b1a18",
     c950="#121110",
 )
+DIFFERENCE_COLOURS = {"Out": "#c2362b", "In": "#2e7d4f"}
 SEVERITY_COLOURS = {"Block": "#c2362b", "Warn": "#b7791f", "Suggest": "#2f6fb0"}
 
 
@@ -110,7 +111,7 @@ button[role=tab].selected { color: var(--body-text-color) !important; font-weigh
   -webkit-text-fill-color: currentColor; opacity: 1 !important; font-size: 14px; line-height: 1.45; }
 .bv-quiet:has(textarea:placeholder-shown), .bv-desk:has(#review-draft-id :placeholder-shown),
 .bv-offered:disabled, .bv-beside:not(:has(textarea:not(:placeholder-shown))),
-#review-marked:not(:has(.token)) { display: none !important; }
+#review-marked:not(:has(.token)), #review-difference:not(:has(.token)) { display: none !important; }
 .bv-subdued textarea { color: var(--body-text-color-subdued) !important; font-size: 13px; }
 .bv-notice textarea { border-left: 3px solid var(--body-text-color) !important; border-radius: 0 !important;
   padding-left: 12px !important; }
