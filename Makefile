@@ -61,7 +61,7 @@ bench: setup
 student-report: setup
 	$(BIN)/python -m benchmarks.student --workspace workspace/student-report $(ARGS)
 
-# From text to weights, 75 minutes of training on two cores; resumes from workspace/pretrain. The settings keep glibc
+# From text to weights, 2 h 20 min of training on two cores; resumes from workspace/pretrain. The settings keep glibc
 # from giving every large buffer back to the system: 6 to 24% faster in a short test, by width of the batch.
 base-student: export MALLOC_MMAP_THRESHOLD_ = 4000000000
 base-student: export MALLOC_TRIM_THRESHOLD_ = 8000000000

@@ -116,6 +116,7 @@ def bodies(context: Context, server: serve.StudentServer, briefs: Sequence[Brief
             "messages": [message.model_dump() for message in student_messages(context.brand.guide, brief)],
             "temperature": sampling.temperature,
             "top_p": sampling.top_p,
+            "frequency_penalty": sampling.frequency_penalty,
             "max_tokens": sampling.max_new_tokens,
             "chat_template_kwargs": endpoint.chat_template_kwargs,
         }
@@ -194,6 +195,7 @@ def _offline(context: Context, adapter: AdapterManifest, scale: Scale) -> Rate:
         "sampling": {
             "temperature": sampling.temperature,
             "top_p": sampling.top_p,
+            "frequency_penalty": sampling.frequency_penalty,
             "max_tokens": sampling.max_new_tokens,
         },
         "rounds": [

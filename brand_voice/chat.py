@@ -224,6 +224,8 @@ class Chat:
         }
         if sampling.seed is not None:
             body["seed"] = sampling.seed
+        if sampling.frequency_penalty and endpoint.knows_frequency_penalty:
+            body["frequency_penalty"] = sampling.frequency_penalty
         if endpoint.chat_template_kwargs:
             body["chat_template_kwargs"] = endpoint.chat_template_kwargs
         if metadata and endpoint.wants_metadata:

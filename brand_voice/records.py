@@ -132,6 +132,9 @@ class Sampling(Record):
 
     temperature: float = Field(default=0.7, ge=0, le=2)
     top_p: float = Field(default=0.95, gt=0, le=1)
+    frequency_penalty: float = Field(default=0, ge=0, le=2)
+    """Taken off a token's logit for each time it stands in the answer so far, the prompt not counted: names can be
+    copied, and a small model goes less in circles."""
     max_new_tokens: int = Field(default=220, ge=1, le=8_192)
     seed: int | None = None
 
@@ -379,7 +382,9 @@ class Journal(Protocol):
 def draft_id(brief: Brief, messages: tuple[Message, ...], model: str, sampling: Sampling, candidate: int) -> str:
     """Hash one request: the same brief content, prompt, model, sampling and index give the same draft id."""
     turns = [m.model_dump() for m in messages]
-    return content_hash([brief.hash, turns, model, sampling.model_dump(exclude={"seed"}), candidate])
+    # What came later and is off must not change the ids of before.
+    left_out = {"seed"} if sampling.frequency_penalty else {"seed", "frequency_penalty"}
+    return content_hash([brief.hash, turns, model, sampling.model_dump(exclude=left_out), candidate])
 
 
 CONTROL_TOKEN = re.compile(r"<(?=[|｜/a-zA-Z_])|\[(?=/?(?:INST|SYS)\])")

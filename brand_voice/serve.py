@@ -115,6 +115,7 @@ class StudentServer:
             api_key=SecretStr(key) if key else None,
             read_timeout_s=STUDENT_READ_TIMEOUT_S,
             max_concurrency=STUDENT_CONCURRENCY,
+            knows_frequency_penalty=key is not None,  # `transformers serve` is the one without a key
             chat_template_kwargs=NO_THINKING,
         )
 

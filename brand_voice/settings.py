@@ -34,6 +34,8 @@ class Endpoint(Record):
     max_concurrency: int = Field(default=8, ge=1, le=512)
     wants_metadata: bool = False
     """Send brief hash and candidate as request metadata; only the recorded teacher asks for it."""
+    knows_frequency_penalty: bool = True
+    """`transformers serve` (5.19) takes it for a repetition penalty, which counts the prompt."""
     chat_template_kwargs: dict[str, bool] = Field(default_factory=dict)
     """For the student: `{"enable_thinking": false}`, so that serving renders as training did."""
 
@@ -102,7 +104,8 @@ class Settings(Record):
     training: TrainingSettings = TrainingSettings()
     serve: ServeSettings = ServeSettings()
     teacher_sampling: Sampling = Sampling(temperature=0.8, max_new_tokens=400)
-    student_sampling: Sampling = Sampling(temperature=0.5)
+    student_sampling: Sampling = Sampling(temperature=0.3, frequency_penalty=0.4)
+    """For the embedded student, by validation; a real model wants no penalty."""
     machine_usd_per_hour: float | None = Field(default=None, ge=0)
     """What the machine that serves the student costs; without it no cost of the student is printed."""
 

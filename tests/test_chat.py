@@ -73,7 +73,14 @@ def test_an_answer_comes_with_its_tokens_and_its_price(server: Misbehaving) -> N
     assert body["messages"][1] == {"role": "user", "content": "Café au lait"}
     assert body["chat_template_kwargs"] == {"enable_thinking": False}
     assert body["max_tokens"] == 50
-    assert "metadata" not in body and "repetition_penalty" not in body and "seed" not in body
+    assert not {"metadata", "repetition_penalty", "frequency_penalty", "seed"} & body.keys()
+
+
+def test_a_frequency_penalty_is_sent_to_whoever_knows_it(server: Misbehaving) -> None:
+    for knows in (True, False):
+        with Chat(server.endpoint("ok", knows_frequency_penalty=knows)) as chat:
+            chat.complete(MESSAGES, Sampling(frequency_penalty=0.6))
+    assert [body.get("frequency_penalty") for body in server.seen.bodies] == [0.6, None]
 
 
 @pytest.mark.parametrize(

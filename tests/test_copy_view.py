@@ -7,8 +7,19 @@ from brand_voice.ui.copy_view import MAX_COMPARED_WORDS, difference
 
 
 def test_an_edit_shows_what_went_and_what_came() -> None:
-    shown = difference("We purchase a mug, slowly.", "We get a mug. Slowly.")
-    assert shown[:4] == [("We ", None), ("purchase", "Out"), ("get", "In"), (" a mug", None)]
+    assert difference("We purchase a mug, slowly.", "We get a mug. Slowly.") == [
+        ("We ", None),
+        ("purchase", "Out"),
+        ("get", "In"),
+        (" a mug", None),
+        (", slowly", "Out"),
+        (". Slowly", "In"),
+        (".", None),
+    ]
+    assert difference("Discover Toba Rain", "An artisanal thing") == [
+        ("Discover Toba Rain", "Out"),
+        ("An artisanal thing", "In"),
+    ]
     assert difference("same", "same") == []
 
 

@@ -51,6 +51,8 @@ def test_the_adapter_answers_under_its_name(server, adapter, tidewater):
     assert completion.text and completion.usage.completion_tokens > 1
     with pytest.raises(ServeError, match="not base"):
         server.endpoint("base")
+    keyless = StudentServer(server.address.model_copy(update={"key": None}))
+    assert endpoint.knows_frequency_penalty and not keyless.endpoint(adapter.name).knows_frequency_penalty
 
 
 def test_a_wrong_key_is_refused_and_no_foreign_page_may_read_an_answer(server, adapter):

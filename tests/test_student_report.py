@@ -11,7 +11,7 @@ import torch
 from small_brand import keep_briefs
 
 from benchmarks.student import __main__ as command
-from benchmarks.student import ablations, cases, reading, report, systems
+from benchmarks.student import ablations, answers, cases, reading, report, systems
 from benchmarks.student.answers import Draw, Weights, answered
 from benchmarks.student.scores import EVERY_BRIEF, Referee
 from brand_voice import distill
@@ -205,6 +205,22 @@ def test_log_probabilities_are_the_model_s_own(base: Path, tidewater: BrandFolde
             assert answer.mean_logprob == pytest.approx(own, abs=0.05)
             checked += 1
     assert checked >= 2
+
+
+def test_a_frequency_penalty_counts_the_answer_and_not_the_prompt(base: Path, tidewater: BrandFolder) -> None:
+    _, tokenizer = distill.load_student(base)
+    logits = torch.zeros(1, len(tokenizer))
+    prompt, answer = [5, 5, 7], [7, 9, 9]
+    left = answers._penalty(len(prompt), 0.5)(torch.tensor([prompt + answer]), logits)
+    assert left[0, [5, 7, 9, 11]].tolist() == [0.0, -0.5, -1.0, 0.0]
+    asked = [tuple(distill.prompt_ids(tokenizer, tidewater.guide, tidewater.briefs[0]))]
+    weights, free = Weights("tiny", lambda: base), Sampling(temperature=0.2, max_new_tokens=40)
+    texts = []
+    for penalty in (0.0, 2.0):
+        draw = Draw(free.model_copy(update={"frequency_penalty": penalty}), seed=1)
+        ((text,),) = answered(base.parent / f"penalty-{penalty}", weights, asked, draw)
+        texts.append(text.text.split())
+    assert len(set(texts[1])) / len(texts[1]) > len(set(texts[0])) / len(texts[0])
 
 
 def test_a_seed_repeats_and_another_does_not(base: Path, tidewater: BrandFolder, tmp_path: Path) -> None:

@@ -193,7 +193,7 @@ def test_an_edit_is_screened_again_and_its_findings_are_told(
     box(page, "review-copy").fill("An artisanal thing!")
     says(page, "review-findings", '"artisanal" is banned')
     expect(page.locator("#review-difference .label").first).to_have_text("Out")
-    assert "An artisanal thing" in shown(page, "review-difference")
+    assert "An artisanal thing" in shown(page, "review-difference")  # in one piece, not word by word
     page.locator("#review-approve").click()
     says(page, "review-notice", "You changed the text")
     page.locator("#review-edit").click()

@@ -137,8 +137,21 @@ def _generated(model: "PreTrainedModel", prompts: Sequence[Prompt], draw: Draw, 
             pad_token_id=end,
             return_dict_in_generate=True,
             output_logits=draw.takes > 1,
+            logits_processor=[_penalty(longest, draw.sampling.frequency_penalty)],
             **_sampling(draw.sampling),
         )
+
+
+def _penalty(prompt_length: int, penalty: float) -> Any:
+    """The frequency penalty as vLLM has it: a token's count in the answer so far, times the penalty, off its logit."""
+    import torch
+
+    def penalised(ids: torch.Tensor, logits: torch.Tensor) -> torch.Tensor:
+        counts = torch.zeros_like(logits)  # (B, V)
+        written = ids[:, prompt_length:]
+        return logits - penalty * counts.scatter_add_(1, written, torch.ones_like(written, dtype=logits.dtype))
+
+    return penalised
 
 
 def _sampling(sampling: Sampling) -> dict[str, Any]:

@@ -38,11 +38,14 @@ def difference(before: str, after: str) -> list[tuple[str, str | None]]:
     if max(len(old), len(new)) > MAX_COMPARED_WORDS:
         return [(before, "Out"), (after, "In")]
     pieces: list[tuple[str, str | None]] = []
-    for kind, a, b, c, d in SequenceMatcher(None, old, new, autojunk=False).get_opcodes():
-        if kind == "equal":
-            pieces.append(("".join(old[a:b]), None))
-        else:
-            pieces += [(text, label) for text, label in (("".join(old[a:b]), "Out"), ("".join(new[c:d]), "In")) if text]
+    out, in_ = "", ""
+    for kind, a, b, c, d in [*SequenceMatcher(None, old, new, autojunk=False).get_opcodes(), ("end", 0, 0, 0, 0)]:
+        went, came = "".join(old[a:b]), "".join(new[c:d])
+        if kind not in ("equal", "end") or (went.isspace() and (out or in_)):  # a space between changes goes with them
+            out, in_ = out + went, in_ + came
+            continue
+        pieces += [(text, label) for text, label in ((out, "Out"), (in_, "In"), (went, None)) if text]
+        out, in_ = "", ""
     return pieces
 
 
