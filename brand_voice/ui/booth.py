@@ -60,8 +60,8 @@ class Booth:
         self._open: OrderedDict[str, Pair] = OrderedDict()
         self._ahead: dict[Match, Future[Texts]] = {}
         self._lock = threading.Lock()
-        # Threads of the pool end with the process; what they write is stored or not, never half.
         self._pool = ThreadPoolExecutor(2, thread_name_prefix="booth")
+        session.at_close(self.close)
 
     def next(self, match: Match) -> str:
         """Put two texts side by side; return the token they are found by. The pair after this one is begun.
@@ -120,8 +120,8 @@ class Booth:
         return tally(*names, self._session.store.ballots(match.brand))
 
     def close(self) -> None:
-        """Begin nothing more."""
-        self._pool.shutdown(wait=False, cancel_futures=True)
+        """Begin nothing more, and wait for what is being written: it is stored whole or not at all."""
+        self._pool.shutdown(wait=True, cancel_futures=True)
 
     def _texts(self, match: Match) -> Texts:
         """Two differing texts for a brief that the voter has not judged and does not have before them."""

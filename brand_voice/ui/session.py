@@ -105,6 +105,10 @@ class Session:
         """Close teachers, student and store."""
         self._opened.close()
 
+    def at_close(self, act: Callable[[], None]) -> None:
+        """Do something when the session closes, before its teachers and its store do."""
+        self._opened.callback(act)
+
     def folder(self, brand: str) -> BrandFolder:
         """A brand by id.
 
