@@ -25,7 +25,15 @@ from brand_voice.shipped import shipped
 BRANDS = ("tidewater", "vela")
 EVERY = 5
 LIMIT = 4
-SETTINGS = "[training]\nmax_steps = 2\nmax_length = 900\n[student_sampling]\ntemperature = 0.7\nfrequency_penalty = 0.4\nmax_new_tokens = 40\n"
+SETTINGS = """
+[training]
+max_steps = 2
+max_length = 900
+[student_sampling]
+temperature = 0.7
+frequency_penalty = 0.4
+max_new_tokens = 40
+"""
 
 
 @pytest.fixture(scope="module")
