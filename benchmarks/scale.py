@@ -38,9 +38,6 @@ class Scale(NamedTuple):
     """Training steps of the student of a real model's shape."""
     real_size_rows: int = 16
     """Requests it is asked at once."""
-    stored_drafts: int = 100_000
-    """Drafts that wait while the review queue is timed."""
-    decisions: int = 200
     is_eager: bool = False
     """Serve without compilation: quick to start, slow to write."""
 
@@ -64,7 +61,5 @@ QUICK = Scale(
     ladder_pairs=16,
     real_size_steps=3,
     real_size_rows=2,
-    stored_drafts=1_000,
-    decisions=5,
     is_eager=True,
 )
