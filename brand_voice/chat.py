@@ -392,8 +392,7 @@ class _Lanes:
         limits = httpx2.Limits(max_connections=1, max_keepalive_connections=1, keepalive_expiry=4)
         timeout = httpx2.Timeout(endpoint.read_timeout_s, connect=endpoint.connect_timeout_s)
         # A proxy from the environment must not come between us and a server on this machine.
-        trusts_environment = not is_loopback(endpoint)
-        http = httpx2.Client(timeout=timeout, limits=limits, trust_env=trusts_environment, verify=self._tls)
+        http = httpx2.Client(timeout=timeout, limits=limits, trust_env=not is_loopback(endpoint), verify=self._tls)
         client = openai.OpenAI(
             base_url=endpoint.base_url, api_key=self._key, max_retries=0, timeout=timeout, http_client=http
         )

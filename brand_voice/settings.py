@@ -105,7 +105,7 @@ class Settings(Record):
     serve: ServeSettings = ServeSettings()
     teacher_sampling: Sampling = Sampling(temperature=0.8, max_new_tokens=400)
     student_sampling: Sampling = Sampling(temperature=0.3, frequency_penalty=0.4)
-    """For the embedded student, by validation; a real model wants no penalty."""
+    """For the embedded student, chosen on validation."""
     machine_usd_per_hour: float | None = Field(default=None, ge=0)
     """What the machine that serves the student costs; without it no cost of the student is printed."""
 

@@ -1,7 +1,7 @@
 """What each part of the recipe is worth: small bases, alike but for one part, distilled and scored on validation.
 
-A base of the shipped one's length takes over an hour, so these see a fraction of its tokens; the figures say what a
-part changes, not how good the shipped base is. Bases, adapters and answers are kept in the workspace.
+A base of the shipped one's length takes over two hours, so these see a fraction of its tokens; the figures say what
+a part changes, not how good the shipped base is. Bases, adapters and answers are kept in the workspace.
 """
 
 import json

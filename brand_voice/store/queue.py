@@ -8,7 +8,7 @@ is seen to where verdicts are stored.
 from datetime import UTC, datetime, timedelta
 from typing import Literal, NamedTuple
 
-from sqlalchemy import ColumnElement, Connection, Select, and_, delete, exists, func, literal, or_, select
+from sqlalchemy import ColumnElement, Connection, Select, and_, delete, exists, func, or_, select
 from sqlalchemy.dialects.sqlite import insert
 
 from brand_voice.records import Author, Brief, Draft, Screening, Verdict, now
@@ -187,6 +187,6 @@ def _has_finding(check: str) -> ColumnElement[bool]:
     """Whether the last screening of the draft as written has a finding of a check."""
     last = current_screenings.c
     finding = func.json_each(last.findings).table_valued("value")
-    of_check = func.json_extract(finding.c.value, "$.check") == literal(check)
+    of_check = func.json_extract(finding.c.value, "$.check") == check
     its_own = and_(last.draft_id == drafts.c.id, last.revision == 0)
     return exists(select(1).select_from(current_screenings).join(finding, of_check).where(its_own))

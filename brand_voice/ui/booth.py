@@ -116,8 +116,7 @@ class Booth:
 
     def result(self, match: Match) -> Result:
         """All voters' votes on the two contenders."""
-        names = (self._named(match.first, match.brand), self._named(match.second, match.brand))
-        return tally(*names, self._session.store.ballots(match.brand))
+        return tally(*self._names(match), self._session.store.ballots(match.brand))
 
     def close(self) -> None:
         """Begin nothing more, and wait for what is being written: it is stored whole or not at all."""
@@ -151,19 +150,22 @@ class Booth:
         return sorted(left, key=lambda b: split_of(b, is_unseen=folder.is_unseen(b)) in ("train", "validation"))
 
     def _ballots(self, match: Match) -> list[Ballot]:
-        names = {self._named(match.first, match.brand), self._named(match.second, match.brand)}
+        names = set(self._names(match))
         ballots = self._session.store.ballots(match.brand)
         return [b for b in ballots if b.vote.voter == match.voter and {b.left, b.right} == names]
 
     def _seated(self, match: Match, texts: Texts) -> Pair:
-        names = (self._named(match.first, match.brand), self._named(match.second, match.brand))
-        is_left = first_is_left(*names, self._ballots(match), self._rng)
+        is_left = first_is_left(*self._names(match), self._ballots(match), self._rng)
         left, right = (texts.first, texts.second) if is_left else (texts.second, texts.first)
         return Pair(match, texts.brief, left, right)
 
-    def _named(self, contender: str, brand: str) -> str:
-        """The name under which a contender's drafts are counted."""
-        return self._session.writer(TEACHER, brand).chat.endpoint.model if contender == TEACHER else contender
+    def _names(self, match: Match) -> tuple[str, str]:
+        """The names under which the contenders' drafts are counted."""
+        first, second = (
+            self._session.writer(TEACHER, match.brand).chat.endpoint.model if contender == TEACHER else contender
+            for contender in (match.first, match.second)
+        )
+        return first, second
 
 
 def _check(match: Match) -> None:

@@ -14,8 +14,8 @@ from brand_voice.ui.booth import Booth, Match, Pair
 from brand_voice.ui.brief_form import Values, brand_choices
 from brand_voice.ui.brief_view import BriefView, build_brief_view
 from brand_voice.ui.copy_view import counter, highlighted, sentences, spoken, told
-from brand_voice.ui.session import TEACHER, Session
-from brand_voice.ui.side import quiet
+from brand_voice.ui.session import STUDENT, TEACHER, Session
+from brand_voice.ui.side import copy_text, quiet
 from brand_voice.vote import MARGIN, Result, Slice
 
 CHOICES: dict[Choice, str] = {
@@ -66,7 +66,13 @@ def build_compare_tab(session: Session, page: gr.Blocks, tab_item: gr.Tab, remem
     tab_item.select(handlers.contenders, who, choosers, api_name="compare_open", **quick)
     tab.brand.input(handlers.brand, who, {*choosers, *tab.desk}, api_name="compare_brand", **quick)
     for side in (tab.first, tab.second):
-        side.input(handlers.match, who, {*tab.desk, tab.card}, api_name=f"compare_{side.elem_id[8:]}", **quick)
+        side.input(
+            handlers.match,
+            who,
+            {*tab.desk, tab.card},
+            api_name=f"compare_{side.elem_id.removeprefix('compare-')}",
+            **quick,
+        )
     tab.next.click(handlers.next, who, {*tab.desk, tab.next}, api_name="compare_next", concurrency_limit=8, **quick)
     for choice, button in tab.choices.items():
         button.click(
@@ -123,15 +129,7 @@ def _layout(session: Session) -> CompareTab:
 def _text(side: str) -> tuple[gr.HighlightedText, gr.Textbox]:
     with gr.Column(elem_classes=["bv-card", "bv-text"], min_width=280):
         gr.HTML(f"<h2>{side.capitalize()}</h2>", padding=False, elem_classes="bv-title")
-        text = gr.HighlightedText(
-            [],
-            label=f"The text on the {side}",
-            show_label=False,
-            container=False,
-            show_whitespaces=True,
-            elem_id=f"compare-{side}-text",
-            elem_classes="bv-copy",
-        )
+        text = copy_text(f"The text on the {side}", f"compare-{side}-text")
         reveal = quiet("Who wrote it", elem_id=f"compare-{side}-reveal", subdued=True)
     return text, reveal
 
@@ -231,7 +229,7 @@ class _Handlers:
 
     def _alone(self, brand: str) -> str:
         try:
-            self._session.writer("student", brand)
+            self._session.writer(STUDENT, brand)
         except BrandVoiceError as error:
             return told(error)
         return ""
@@ -264,7 +262,7 @@ def card(result: Result) -> str:
 
 def _verdict(result: Result) -> str:
     first = html.escape(_label(result.first))
-    margin = f"{MARGIN:.0%}".replace("%", " points")
+    margin = f"{MARGIN * 100:.0f} points"
     if result.verdict is not None:
         return f"Decided: {first} is {result.verdict} at a margin of {margin}."
     return f"Open: about {result.votes_to_go} more decisive votes for a decision at a margin of {margin}."

@@ -1,8 +1,8 @@
 """What the Review tab does: the queue is walked, a draft is held while it is read, verdicts are stored and taken back.
 
 The id of the draft in focus and the number of its last review travel with the page (hidden fields), so that a verdict
-is on the draft somebody sees, however fast the keys come. A page holds the draft it shows: nobody else is given it.
-Whoever decides second all the same is told so; the first verdict stands.
+is on the draft somebody sees, however fast the keys come. For ten minutes the draft a page shows is given to nobody
+else. Whoever decides second all the same is told so; the first verdict stands.
 """
 
 from collections.abc import Callable

@@ -25,11 +25,6 @@ class Filters(NamedTuple):
     locale: gr.Dropdown
     text: gr.Textbox
 
-    @property
-    def components(self) -> set[gr.Component]:
-        """Everything that is read."""
-        return set(self)
-
     def narrowed(self, values: Values) -> Narrowed:
         """What the row's values ask for."""
         return Narrowed(

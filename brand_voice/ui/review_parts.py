@@ -9,7 +9,7 @@ from brand_voice.ui.brief_view import BriefView, build_brief_view
 from brand_voice.ui.copy_view import spoken
 from brand_voice.ui.review_filters import Filters, build_filters
 from brand_voice.ui.session import Session
-from brand_voice.ui.side import quiet
+from brand_voice.ui.side import copy_text, quiet
 from brand_voice.ui.theme import DIFFERENCE_COLOURS, SEVERITY_COLOURS
 
 REASONS = [(f"{number} {spoken(reason)}", reason) for number, reason in enumerate(get_args(Reason), start=1)]
@@ -84,29 +84,11 @@ def build_review_parts(session: Session) -> ReviewTab:
         with gr.Column(scale=7, min_width=300, elem_classes="bv-card"):
             gr.HTML("<h2>Copy</h2>", padding=False, elem_classes="bv-title")
             who = quiet("Author", subdued=True)
-            marked = gr.HighlightedText(
-                [],
-                label="As written",
-                color_map=SEVERITY_COLOURS,
-                show_whitespaces=True,
-                container=False,
-                show_label=False,
-                elem_id="review-marked",
-                elem_classes="bv-copy",
-            )
+            marked = copy_text("As written", "review-marked", SEVERITY_COLOURS)
             copy = gr.Textbox(
                 label="Text", lines=3, max_lines=14, interactive=True, elem_id="review-copy", elem_classes="bv-edit"
             )
-            difference = gr.HighlightedText(
-                [],
-                label="Your edit",
-                color_map=DIFFERENCE_COLOURS,
-                show_whitespaces=True,
-                container=False,
-                show_label=False,
-                elem_id="review-difference",
-                elem_classes="bv-copy",
-            )
+            difference = copy_text("Your edit", "review-difference", DIFFERENCE_COLOURS)
             count = quiet("Length", elem_id="review-count")
             findings = quiet("Findings", elem_id="review-findings", show_label=True)
             reasons = gr.CheckboxGroup(REASONS, label="Reasons (a rejection needs one)", elem_id="review-reasons")

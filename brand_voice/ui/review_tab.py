@@ -25,7 +25,7 @@ def build_review_tab(session: Session, page: gr.Blocks, tab_item: gr.Tab, rememb
         desk.brand, at, {*moved, *tab.filters} - {tab.filters.brand}, api_name="review_brand", **quick
     )
     for part in (tab.filters.channel, tab.filters.author, tab.filters.worst, tab.filters.locale):
-        part.input(desk.head, at, moved, api_name=f"review_by_{part.elem_id[7:]}", **quick)
+        part.input(desk.head, at, moved, api_name=f"review_by_{part.elem_id.removeprefix('review-')}", **quick)
     tab.filters.text.submit(desk.head, at, moved, api_name="review_search", **quick)
     tab.next.click(desk.step("next"), at, moved, api_name="review_next", **quick)
     tab.previous.click(desk.step("previous"), at, moved, api_name="review_previous", **quick)

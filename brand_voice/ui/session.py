@@ -163,7 +163,7 @@ class Session:
         stored = self.store.draft(next(self._requests(writer, brief)).draft_id)
         if stored is not None and stored.is_ok:
             return stored
-        *_, written = self.stream(contender, brief)
+        *_, written = self._written(writer, brief)
         assert isinstance(written, Written), "the last piece of a stream is the whole"
         self._save(written)
         return written.draft
@@ -174,7 +174,9 @@ class Session:
         Raises:
             BrandVoiceError: nobody to ask, or no text came.
         """
-        writer = self.writer(contender, brief.brand)
+        yield from self._written(self.writer(contender, brief.brand), brief)
+
+    def _written(self, writer: Writer, brief: Brief) -> Iterator[str | Written]:
         asked = self._request(writer, brief)
         for piece in stream(asked, writer.chat, writer.sampling, journal=self.store, adapter=writer.adapter):
             if isinstance(piece, str):

@@ -162,16 +162,7 @@ def build_side(author: Author, session: Session) -> Side:
         who = quiet("Who writes", subdued=True)
         problem = quiet("Notice", elem_id=f"{id_}-problem", notice=True)
         load = offered("Load", f"{id_}-load")
-        text = gr.HighlightedText(
-            [],
-            label=f"The {author}'s text",
-            show_label=False,
-            container=False,
-            show_whitespaces=True,
-            color_map=SEVERITY_COLOURS,
-            elem_id=f"{id_}-text",
-            elem_classes="bv-copy",
-        )
+        text = copy_text(f"The {author}'s text", f"{id_}-text", SEVERITY_COLOURS)
         count = quiet("Length", elem_id=f"{id_}-count")
         figures = quiet("Time, tokens, cost", elem_id=f"{id_}-figures", subdued=True)
         findings = quiet("Findings", elem_id=f"{id_}-findings", show_label=True)
@@ -214,6 +205,20 @@ def quiet(
         placeholder=" ",
         elem_id=elem_id,
         elem_classes=classes,
+    )
+
+
+def copy_text(label: str, elem_id: str, colours: dict[str, str] | None = None) -> gr.HighlightedText:
+    """Copy to be read, with marked pieces where `colours` names their labels; whatever it gets is shown as text."""
+    return gr.HighlightedText(
+        [],
+        label=label,
+        show_label=False,
+        container=False,
+        show_whitespaces=True,
+        color_map=colours,
+        elem_id=elem_id,
+        elem_classes="bv-copy",
     )
 
 
