@@ -21,7 +21,7 @@ from benchmarks import offline_vllm, prepared
 from benchmarks.plain_client import Rate, ask_all
 from benchmarks.report import Table
 from benchmarks.scale import Scale
-from brand_voice import brief_files, serve, student, write
+from brand_voice import answer_files, brief_files, serve, student, write
 from brand_voice.backends import Plan, environment, has_gpu
 from brand_voice.chat import Chat
 from brand_voice.context import Context
@@ -92,7 +92,7 @@ def _briefs(context: Context, number: int, variant: int) -> list[Brief]:
     Where more are wanted than there are, a brief comes again in another wording.
     """
     audiences: list[str | None] = [audience.id for audience in context.brand.guide.audience]
-    occasions = sorted({brief.occasion for brief in context.brand.briefs if brief.occasion})
+    occasions: list[str | None] = [*sorted({brief.occasion for brief in context.brand.briefs if brief.occasion})]
     worded = []
     for place in range(number):
         lap, index = divmod(place, len(context.brand.briefs))
@@ -176,7 +176,7 @@ def _write(
             author = write.Student(chat, lambda: server.is_alive, 1.0)
             steps = write.write(rows, job, brand, student=author, store=store)
             *_, last = context.track(steps, "write", len(rows) // write.CHUNK)
-            brief_files.write_answers(target, store.answers(job.id))
+            answer_files.write_answers(target, store.answers(job.id))
             seconds = time.perf_counter() - started
     assert not last.statuses["invalid"], "every row is a brief"
     return _Written(Rate(len(chat.tokens), sum(chat.tokens), seconds), last.rows, last.statuses["blocked"])
