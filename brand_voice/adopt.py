@@ -44,7 +44,7 @@ class Proposal(Record):
 def adopt(rows: Iterable[CopyRow], *, reviewer: str) -> Iterator[Adopted]:
     """Turn rows with a brief into approved drafts; others are passed over.
 
-    The same text for the same brief has the same id: importing a file twice adds nothing.
+    Importing a file twice adds nothing: a draft's id is made of text and brief.
 
     Raises:
         InputError: the reviewer has no name.
@@ -55,20 +55,25 @@ def adopt(rows: Iterable[CopyRow], *, reviewer: str) -> Iterator[Adopted]:
         if row.brief is None:
             continue
         brief = row.brief.model_copy(update={"id": f"import-{row.brief.hash}"})
-        draft = Draft(
-            id=content_hash([brief.hash, PERSON, row.text]),
-            brand=brief.brand,
-            brief_id=brief.id,
-            brief_hash=brief.hash,
-            author="person",
-            model=PERSON,
-            text=row.text,
-            distillation_permitted=True,
-        )
+        draft = draft_of_person(brief, row.text)
         approval = Review(
             draft_id=draft.id, revision=1, verdict="approve", final_text=row.text, reviewer=reviewer.strip()
         )
         yield Adopted(brief, draft, approval)
+
+
+def draft_of_person(brief: Brief, text: str) -> Draft:
+    """What a person wrote for a brief; the same text for the same brief has the same id."""
+    return Draft(
+        id=content_hash([brief.hash, PERSON, text]),
+        brand=brief.brand,
+        brief_id=brief.id,
+        brief_hash=brief.hash,
+        author="person",
+        model=PERSON,
+        text=text,
+        distillation_permitted=True,
+    )
 
 
 def propose(

@@ -4,7 +4,7 @@ import csv
 import io
 import json
 import os
-from collections.abc import Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -15,6 +15,8 @@ FORMULA_STARTS = ("=", "+", "-", "@", "\t", "\r")
 """A spreadsheet takes a cell that begins so for a formula."""
 SOURCE_TYPE = "http://cv.iptc.org/newscodes/digitalsourcetype/trainedAlgorithmicMedia"
 """IPTC's machine-readable mark of generated text (EU AI Act, Article 50(2))."""
+EDITED_SOURCE_TYPE = "http://cv.iptc.org/newscodes/digitalsourcetype/compositeWithTrainedAlgorithmicMedia"
+"""The mark of generated text that a person edited."""
 
 
 def check_output(path: Path, *, source: Path) -> None:
@@ -38,6 +40,15 @@ def write_answers(path: Path, answers: Sequence[Answer]) -> None:
         InputError: the file cannot be written.
     """
     write_whole(path, _answers_csv(answers) if path.suffix.lower() == ".csv" else _answers_jsonl(answers))
+
+
+def table_csv(columns: Iterable[str], rows: Iterable[Mapping[str, object]]) -> str:
+    """The text of a CSV."""
+    stream = io.StringIO(newline="")
+    writer = csv.DictWriter(stream, list(columns))
+    writer.writeheader()
+    writer.writerows({name: cell(value) for name, value in row.items()} for row in rows)
+    return stream.getvalue()
 
 
 def write_whole(path: Path, content: bytes) -> None:
@@ -68,11 +79,8 @@ def _answers_csv(answers: Sequence[Answer]) -> bytes:
     rows = [_fields(answer) for answer in answers]
     for row in rows:
         row["findings"] = "\n".join(f"{f['severity']} {f['rule']}: {f['message']}" for f in row["findings"])
-    stream = io.StringIO(newline="")
-    writer = csv.writer(stream)
-    writer.writerow(_fields(Answer(job_id="", row=0, id="", status="ok")))
-    writer.writerows([cell(value) for value in row.values()] for row in rows)
-    return stream.getvalue().encode("utf-8-sig")  # without the mark, Excel reads UTF-8 as its local code page
+    columns = _fields(Answer(job_id="", row=0, id="", status="ok"))
+    return table_csv(columns, rows).encode("utf-8-sig")  # without the mark, Excel reads UTF-8 as its local code page
 
 
 def _fields(answer: Answer) -> dict[str, Any]:

@@ -130,7 +130,7 @@ def example(page: Page) -> None:
 
 def write(page: Page) -> None:
     page.locator("#write-go").click()
-    expect(page.locator("#side-student-send")).to_be_visible()
+    expect(page.locator("#side-2-send")).to_be_visible()
 
 
 def says(page: Page, id_: str, text: str) -> None:
@@ -140,6 +140,11 @@ def says(page: Page, id_: str, text: str) -> None:
 def shown(page: Page, id_: str) -> str:
     """The text of a highlighted text, without the labels of its spans."""
     return " ".join("".join(page.locator(f"#{id_} .text").all_inner_texts()).split())
+
+
+def copy_of(page: Page, side: int) -> str:
+    """The finished text on one side of the Write tab, spaces squeezed."""
+    return " ".join(box(page, f"side-{side}-copy").input_value().split())
 
 
 def choose(page: Page, id_: str, name: str) -> None:

@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
-from launched_app import ADAPTER, HOSTILE, App, box, choose, example, launched, says, shown, write
+from launched_app import ADAPTER, HOSTILE, App, box, choose, copy_of, example, launched, says, shown, write
 from playwright.sync_api import BrowserContext, Page, expect
 
 from brand_voice.errors import BrandError, ServeError
@@ -75,14 +75,14 @@ def test_an_example_fills_the_form_and_both_sides_answer_it(app: App, opened: Ca
     example(page)
     write(page)
     message = box(page, "brief-message").input_value()
-    assert message in shown(page, "side-student-text")
-    expect(page.locator("#side-teacher-send")).to_be_visible()
-    assert shown(page, "side-teacher-text") in {" ".join(r.text.split()) for r in app.brand.recordings}
-    says(page, "side-teacher-figures", "recorded teacher: list price, not measured")
-    says(page, "side-student-figures", "of a machine at $0.36 an hour")
-    says(page, "side-student-count", " characters")
-    expect(page.locator("#side-student-text .label").first).to_have_text("Warn")
-    says(page, "side-student-findings", "Warn · No exclamation marks")
+    assert message in copy_of(page, 2)
+    expect(page.locator("#side-1-send")).to_be_visible()
+    assert copy_of(page, 1) in {" ".join(r.text.split()) for r in app.brand.recordings}
+    says(page, "side-1-figures", "recorded teacher: list price, not measured")
+    says(page, "side-2-figures", "of a machine at $0.36 an hour")
+    says(page, "side-2-count", " characters")
+    expect(page.locator("#side-2-text .label").first).to_have_text("Warn")
+    says(page, "side-2-findings", "Warn · No exclamation marks")
 
 
 def test_an_unknown_brief_is_told_plainly_and_the_nearest_recorded_one_is_a_click_away(
@@ -92,14 +92,14 @@ def test_an_unknown_brief_is_told_plainly_and_the_nearest_recorded_one_is_a_clic
     example(page)
     box(page, "brief-message").fill(UNRECORDED)
     write(page)
-    says(page, "side-teacher-problem", "has no recording for this brief")
-    expect(page.locator("#side-teacher-send")).to_be_hidden()
-    assert UNRECORDED in shown(page, "side-student-text")
-    page.locator("#side-teacher-load").click()
+    says(page, "side-1-problem", "has no recording for this brief")
+    expect(page.locator("#side-1-send")).to_be_hidden()
+    assert UNRECORDED in copy_of(page, 2)
+    page.locator("#side-1-load").click()
     expect(box(page, "brief-message")).not_to_have_value(UNRECORDED)
     write(page)
-    expect(page.locator("#side-teacher-send")).to_be_visible()
-    expect(box(page, "side-teacher-problem")).to_be_hidden()
+    expect(page.locator("#side-1-send")).to_be_visible()
+    expect(box(page, "side-1-problem")).to_be_hidden()
 
 
 def test_a_text_sent_to_review_stands_in_the_queue_with_its_findings(app: App, opened: Callable[..., Page]) -> None:
@@ -107,16 +107,16 @@ def test_a_text_sent_to_review_stands_in_the_queue_with_its_findings(app: App, o
     example(page)
     box(page, "brief-message").fill(UNRECORDED)
     write(page)
-    page.locator("#side-student-send").click()
-    says(page, "side-student-sent", "In the review queue")
+    page.locator("#side-2-send").click()
+    says(page, "side-2-sent", "In the review queue")
     stored = app.session.store.queue("tidewater", narrowed=Narrowed(author="student"))[-1]
     assert UNRECORDED in stored.draft.text
     assert stored.draft.adapter == ADAPTER
     assert stored.screening is not None
     assert "style" in {finding.check for finding in stored.screening.findings}
     write(page)
-    page.locator("#side-student-send").click()
-    says(page, "side-student-sent", "In the review queue")
+    page.locator("#side-2-send").click()
+    says(page, "side-2-sent", "In the review queue")
     assert (
         app.session.store.queue("tidewater", narrowed=Narrowed(author="student"))[-1].draft.candidate
         == stored.draft.candidate + 1
@@ -140,20 +140,20 @@ def test_choosing_a_product_fills_in_what_the_catalogue_knows_and_another_brand_
     expect(box(page, "brief-facts")).to_have_value("\n".join(product.facts))
     choose(page, "brief-brand", "Vela")
     expect(box(page, "brief-facts")).to_have_value("")
-    says(page, "side-student-problem", "nothing for vela")
+    says(page, "side-2-problem", "nothing for vela")
     example(page)
     page.locator("#write-go").click()
-    expect(page.locator("#side-teacher-send")).to_be_visible()
+    expect(page.locator("#side-1-send")).to_be_visible()
 
 
 def test_without_an_adapter_the_student_says_what_to_run(opened: Callable[..., Page], tmp_path: Path) -> None:
     with launched(tmp_path) as alone:
         page = opened(alone.url)
-        says(page, "side-student-problem", "brand-voice distill --brand tidewater")
+        says(page, "side-2-problem", "brand-voice distill --brand tidewater")
         example(page)
         page.locator("#write-go").click()
-        expect(page.locator("#side-teacher-send")).to_be_visible()
-        says(page, "side-student-problem", "There is no adapter of tidewater yet")
+        expect(page.locator("#side-1-send")).to_be_visible()
+        says(page, "side-2-problem", "There is no adapter of tidewater yet")
 
 
 def test_an_unreachable_teacher_is_told_on_its_side_only(
@@ -167,8 +167,8 @@ def test_an_unreachable_teacher_is_told_on_its_side_only(
             page = opened(app.url)
             example(page)
             write(page)
-            says(page, "side-teacher-problem", "cannot connect to 127.0.0.1")
-            expect(page.locator("#side-teacher-send")).to_be_hidden()
+            says(page, "side-1-problem", "cannot connect to 127.0.0.1")
+            expect(page.locator("#side-1-send")).to_be_hidden()
 
 
 def test_approve_by_click_stores_the_verdict_and_shows_the_next_draft(
@@ -375,9 +375,9 @@ def test_hostile_text_in_brief_and_answer_is_shown_as_text(app: App, opened: Cal
     for field in ("brief-message", "brief-name", "brief-facts"):
         box(page, field).fill(HOSTILE)
     write(page)
-    assert HOSTILE.removesuffix("\u202etxet").strip() in shown(page, "side-student-text")
-    page.locator("#side-student-send").click()
-    says(page, "side-student-sent", "In the review queue")
+    assert HOSTILE.removesuffix("\u202etxet").strip() in copy_of(page, 2)
+    page.locator("#side-2-send").click()
+    says(page, "side-2-sent", "In the review queue")
     hostile = app.session.store.queue("tidewater", narrowed=Narrowed(author="student"))[-1].draft
     for item in app.session.store.queue("tidewater"):
         if item.draft.id != hostile.id:

@@ -7,7 +7,7 @@ import gradio as gr
 from brand_voice.records import Brief
 from brand_voice.ui.brief_form import Values
 from brand_voice.ui.copy_view import spoken
-from brand_voice.ui.side import quiet
+from brand_voice.ui.parts import quiet
 
 FIELDS = (
     "Channel",

@@ -14,8 +14,8 @@ from brand_voice.ui.booth import Booth, Match, Pair
 from brand_voice.ui.brief_form import Values, brand_choices
 from brand_voice.ui.brief_view import BriefView, build_brief_view
 from brand_voice.ui.copy_view import counter, highlighted, sentences, spoken, told
+from brand_voice.ui.parts import copy_text, quiet
 from brand_voice.ui.session import STUDENT, TEACHER, Session
-from brand_voice.ui.side import copy_text, quiet
 from brand_voice.vote import MARGIN, Result, Slice
 
 CHOICES: dict[Choice, str] = {

@@ -49,6 +49,21 @@ def difference(before: str, after: str) -> list[tuple[str, str | None]]:
     return pieces
 
 
+def fixes(text: str, findings: Sequence[Finding]) -> list[str]:
+    """What rules would put instead, as a person reads it; alike ones once."""
+    return list(dict.fromkeys(_fix(text, finding) for finding in findings if _is_fixable(finding)))
+
+
+def fixed(text: str, findings: Sequence[Finding], fix: str) -> str:
+    """The text after one of its `fixes`: where the rule found the same thing twice, both places; else as it was."""
+    wanted = [finding for finding in findings if _is_fixable(finding) and _fix(text, finding) == fix]
+    for finding in sorted(wanted, key=lambda f: f.start or 0, reverse=True):
+        before, after = text[: finding.start], text[finding.end :]
+        is_gap = finding.suggestion == "" and (not before or before[-1].isspace())
+        text = before + (finding.suggestion or "") + (after.lstrip(" ") if is_gap else after)
+    return text
+
+
 def sentences(findings: Sequence[Finding]) -> str:
     """One line a finding, the worst first; a suggestion that replaces the span is named."""
     ordered = sorted(findings, key=lambda f: SEVERITIES.index(f.severity))
@@ -80,6 +95,15 @@ def told(error: BrandVoiceError) -> str:
 def spoken(name: str) -> str:
     """An id as a person reads it: `email_subject` becomes "Email subject"."""
     return name.replace("_", " ").capitalize().replace("Sms", "SMS")
+
+
+def _is_fixable(finding: Finding) -> bool:
+    return finding.suggestion is not None and finding.start is not None and finding.end is not None
+
+
+def _fix(text: str, finding: Finding) -> str:
+    there = text[finding.start : finding.end]
+    return f"“{there}” → “{finding.suggestion}”" if finding.suggestion else f"Take out “{there}”"
 
 
 def _sentence(finding: Finding) -> str:

@@ -124,7 +124,7 @@ class ReviewDesk:
         """Findings and length of the text as it stands in the box."""
         item = self._store.item(values[self._tab.draft_id])
         if item is None:
-            return {}
+            return {self._tab.difference: []}
         text = values[self._tab.copy] or ""
         found = self._findings(text, item.brief, self._screen(text, item.brief).findings)
         return found | {self._tab.difference: difference(item.draft.text.strip(), text.strip())}

@@ -7,9 +7,9 @@ import gradio as gr
 from brand_voice.records import Reason
 from brand_voice.ui.brief_view import BriefView, build_brief_view
 from brand_voice.ui.copy_view import spoken
+from brand_voice.ui.parts import copy_text, quiet
 from brand_voice.ui.review_filters import Filters, build_filters
 from brand_voice.ui.session import Session
-from brand_voice.ui.side import copy_text, quiet
 from brand_voice.ui.theme import DIFFERENCE_COLOURS, SEVERITY_COLOURS
 
 REASONS = [(f"{number} {spoken(reason)}", reason) for number, reason in enumerate(get_args(Reason), start=1)]

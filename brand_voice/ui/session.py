@@ -1,9 +1,11 @@
-"""What the app's handlers close over: brands, store, the writers of both sides, and texts not yet sent to review.
+"""What the app's handlers close over: brands, store, whoever can write, and the texts at hand.
 
 Teachers are opened when first asked: for the recorded teacher that is a local server per brand. A text that was
-written but not sent lives here, in memory, under a token; the store gets it when somebody sends it to review.
+written lives here, in memory, under a token, with what a person made of it; the store gets it when somebody sends it
+to review.
 """
 
+import itertools
 import secrets
 import sys
 import threading
@@ -13,6 +15,7 @@ from contextlib import ExitStack
 from typing import NamedTuple
 
 from brand_voice import serve
+from brand_voice.adopt import draft_of_person
 from brand_voice.brand import BrandFolder, brand_ids, load_brand
 from brand_voice.chat import Chat
 from brand_voice.context import Context, T
@@ -22,7 +25,7 @@ from brand_voice.guide import Brand
 from brand_voice.loop import teacher_endpoint
 from brand_voice.prompts import student_messages, teacher_messages
 from brand_voice.recorded import candidates_recorded
-from brand_voice.records import Author, Brief, Draft, Message, Sampling, Screening
+from brand_voice.records import Author, Brief, Draft, Finding, Message, Sampling, Screening
 from brand_voice.registry import adapters, find
 from brand_voice.screen.screening import Screener
 from brand_voice.screen.similar import nearest
@@ -32,8 +35,8 @@ from brand_voice.student import start_server
 from brand_voice.ui.student_seat import StudentSeat
 from brand_voice.workspace import Workspace
 
-MAX_UNSENT = 500
-"""Texts kept for sending to review; the oldest go first."""
+MAX_AT_HAND = 1_000
+"""Texts kept for editing and sending to review; the oldest go first."""
 MAX_CANDIDATES = 100
 TEACHER, STUDENT = "teacher", "student"
 """Contenders that need no adapter's name."""
@@ -55,6 +58,20 @@ class Written(NamedTuple):
     brief: Brief
     draft: Draft
     screening: Screening
+
+
+class Kept(NamedTuple):
+    """A finished text at hand, and what a person made of it."""
+
+    written: Written
+    text: str
+    findings: tuple[Finding, ...]
+    """Of the text as it is now."""
+
+    @property
+    def is_edited(self) -> bool:
+        """Whether somebody changed more than the space around it."""
+        return self.text.strip() != self.written.draft.text.strip()
 
 
 class Session:
@@ -89,7 +106,7 @@ class Session:
         self._lock = threading.RLock()
         self._teachers: dict[str, Chat] = {}
         self._screeners: dict[str, Screener] = {}
-        self._unsent: OrderedDict[str, Written] = OrderedDict()
+        self._at_hand: OrderedDict[str, Kept] = OrderedDict()
         self.store = self._opened.enter_context(Store.open(workspace.database))
         self.student = StudentSeat(student)
         self._opened.callback(self.student.close)
@@ -160,50 +177,87 @@ class Session:
             BrandVoiceError: nobody to ask, no text came, or the database cannot be used.
         """
         writer = self.writer(contender, brief.brand)
-        stored = self.store.draft(next(self._requests(writer, brief)).draft_id)
+        request = next(self._requests(writer, brief))
+        stored = self.store.draft(request.draft_id)
         if stored is not None and stored.is_ok:
             return stored
-        *_, written = self._written(writer, brief)
+        *_, written = self.stream(writer, request)
         assert isinstance(written, Written), "the last piece of a stream is the whole"
         self._save(written)
         return written.draft
 
-    def stream(self, contender: str, brief: Brief) -> Iterator[str | Written]:
-        """Yield a contender's text as it is written, then the whole with its findings.
+    def fresh_requests(self, writer: Writer, brief: Brief, number: int) -> Iterator[Request]:
+        """Up to `number` requests for a brief that have no text in the store; all recorded ones of a recorded teacher.
+
+        There is always one: the last where everything was asked, so that the writer itself says what is wrong.
+        """
+        asked = self._requests(writer, brief)
+        if writer.chat.endpoint.is_recorded:
+            return itertools.islice(asked, number)
+        fresh = (each for each in asked if each.candidate == MAX_CANDIDATES - 1 or not self._is_written(each))
+        return itertools.islice(fresh, number)
+
+    def stream(self, writer: Writer, request: Request) -> Iterator[str | Written]:
+        """Yield a text as it is written, then the whole with its findings.
 
         Raises:
-            BrandVoiceError: nobody to ask, or no text came.
+            BrandVoiceError: no text came.
         """
-        yield from self._written(self.writer(contender, brief.brand), brief)
-
-    def _written(self, writer: Writer, brief: Brief) -> Iterator[str | Written]:
-        asked = self._request(writer, brief)
-        for piece in stream(asked, writer.chat, writer.sampling, journal=self.store, adapter=writer.adapter):
+        brief = request.brief
+        for piece in stream(request, writer.chat, writer.sampling, journal=self.store, adapter=writer.adapter):
             if isinstance(piece, str):
                 yield piece
             else:
-                screening = self.screener(brief.brand).screen(piece.text, brief, draft_id=piece.id)
-                yield Written(brief, piece, screening)
+                yield Written(brief, piece, self.screener(brief.brand).screen(piece.text, brief, draft_id=piece.id))
 
     def keep(self, written: Written) -> str:
-        """Keep a text until it is sent; return the token it is found by."""
+        """Keep a text at hand; return the token it is found by."""
         token = secrets.token_urlsafe(12)
         with self._lock:
-            self._unsent[token] = written
-            while len(self._unsent) > MAX_UNSENT:
-                self._unsent.popitem(last=False)
+            self._at_hand[token] = Kept(written, written.draft.text, written.screening.findings)
+            while len(self._at_hand) > MAX_AT_HAND:
+                self._at_hand.popitem(last=False)
         return token
 
-    def send_to_review(self, token: str) -> str:
-        """Store a kept text, its brief and its findings, so that it stands in the review queue; return what became.
+    def kept(self, token: str) -> Kept:
+        """A text at hand.
 
         Raises:
-            InputError: the text is no longer at hand, or another one took its place.
+            InputError: it is no longer there.
+        """
+        kept = self._at_hand.get(token)
+        if kept is None:
+            raise InputError("This text is no longer at hand", remedy="press Write again")
+        return kept
+
+    def edit(self, token: str, text: str) -> Kept:
+        """Take a person's version of a text at hand, and hold it against the rules.
+
+        Raises:
+            InputError: it is no longer there.
+        """
+        written = self.kept(token).written
+        kept = Kept(written, text, written.screening.findings)
+        if kept.is_edited:
+            screening = self.screener(written.brief.brand).screen(text, written.brief)
+            kept = kept._replace(findings=screening.findings)
+        with self._lock:
+            self._at_hand[token] = kept
+        return kept
+
+    def send_to_review(self, token: str) -> str:
+        """Store a text at hand, so that it stands in the review queue; return what became of it.
+
+        A version that a person made of it is that person's draft; the text it was made of is not sent.
+
+        Raises:
+            InputError: the text is no longer at hand, is empty, or another one took its place.
             StoreError: the database cannot be used.
         """
-        written = self._unsent.get(token)
-        if written is None:
-            raise InputError("This text is no longer at hand", remedy="press Write again, then send it")
+        kept = self.kept(token)
+        if not kept.text.strip():
+            raise InputError("There is no text to send", remedy="write one, or press Write again")
+        written = self._version(kept) if kept.is_edited else kept.written
         draft = written.draft
         stored = self.store.draft(draft.id)
         if stored is None or not stored.is_ok:
@@ -213,6 +267,13 @@ class Session:
             raise InputError("Another text was sent for this brief meanwhile", remedy="press Write again, then send it")
         verdicts = self.store.reviews(draft.id)
         return f"In review already: {verdicts[-1].verdict}." if verdicts else "In the review queue already."
+
+    def _version(self, kept: Kept) -> Written:
+        """A person's version of a text, as a draft of its own; the terms of whoever wrote the original hold for it."""
+        brief, original, _ = kept.written
+        permitted = original.distillation_permitted
+        draft = draft_of_person(brief, kept.text).model_copy(update={"distillation_permitted": permitted})
+        return Written(brief, draft, self.screener(brief.brand).screen(draft.text, brief, draft_id=draft.id))
 
     def known(self, brief: Brief) -> Brief:
         """The brand's own brief of the same content, or this one under an id made of its content."""
@@ -256,24 +317,24 @@ class Session:
         return Context(self.workspace, self.settings, self.folder(brand), self.store, _untracked, _notify)
 
     def _requests(self, writer: Writer, brief: Brief) -> Iterator[Request]:
-        """The requests that can be made for a brief, in order; recorded texts are what they are: one."""
-        guide = self.folder(brief.brand).guide
+        """The requests that can be made for a brief, in order; of a recorded teacher those that were recorded."""
+        folder = self.folder(brief.brand)
+        number = MAX_CANDIDATES
+        if writer.chat.endpoint.is_recorded:  # at least one: the teacher says itself that it knows no such brief
+            number = candidates_recorded(folder.briefs, folder.recordings).get(brief.hash, 1)
         return requests(
             [brief],
-            lambda b: writer.render(guide, b),
+            lambda b: writer.render(folder.guide, b),
             author=writer.author,
             model=writer.chat.endpoint.model,
             sampling=writer.sampling,
-            candidates=1 if writer.chat.endpoint.is_recorded else MAX_CANDIDATES,
+            candidates=number,
         )
 
-    def _request(self, writer: Writer, brief: Brief) -> Request:
-        """The first request for this brief that has no text in the store, or the last one."""
-        for request in self._requests(writer, brief):
-            stored = self.store.draft(request.draft_id)
-            if stored is None or not stored.is_ok:
-                break
-        return request
+    def _is_written(self, request: Request) -> bool:
+        """Whether the store has the text of a request."""
+        stored = self.store.draft(request.draft_id)
+        return stored is not None and stored.is_ok
 
 
 def _untracked(items: Iterable[T], _label: str, _total: int, /) -> Iterable[T]:

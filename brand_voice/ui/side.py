@@ -1,62 +1,53 @@
-"""One side of the Write tab: whoever writes there, the text as it comes, and what is to be said about it.
+"""One side of the Write tab: whoever writes there, the text as it comes, and what a person makes of it.
 
-There are as many sides as somebody builds in a loop; none knows another. A side's failure is shown in that side only.
-Model text goes into components that show text as text (highlighted text, text boxes), never into HTML or Markdown.
+There are as many sides as somebody builds in a loop; none knows another, and none knows who will write on it. A side's
+failure is shown in that side only. Model text goes into components that show text as text (highlighted text, text
+boxes), never into HTML or Markdown.
 """
 
-import threading
+from collections.abc import Callable
 from typing import NamedTuple
 
 import gradio as gr
 
 from brand_voice.errors import BrandVoiceError, ChatError
-from brand_voice.records import Author, Brief, Draft
+from brand_voice.records import Brief, Draft
 from brand_voice.ui.brief_form import Values
-from brand_voice.ui.copy_view import counter, highlighted, sentences, spoken, told
-from brand_voice.ui.session import Session, Written
+from brand_voice.ui.copy_view import counter, fixed, fixes, highlighted, sentences, spoken, told
+from brand_voice.ui.parts import copy_text, offered, quiet
+from brand_voice.ui.session import TEACHER, Kept, Session
 from brand_voice.ui.theme import SEVERITY_COLOURS
-
-
-class Writing(threading.Thread):
-    """A side at work: the text so far, then what was written, or the error."""
-
-    def __init__(self, session: Session, author: Author, brief: Brief) -> None:
-        super().__init__(name=f"write-{author}", daemon=True)
-        self.brief = brief
-        self.text = ""
-        self.written: Written | None = None
-        self.error: BrandVoiceError | None = None
-        self._session = session
-        self._author: Author = author
-
-    def run(self) -> None:
-        """Ask, and take what comes."""
-        try:
-            for piece in self._session.stream(self._author, self.brief):
-                if isinstance(piece, Written):
-                    self.written = piece
-                else:
-                    self.text += piece
-        except BrandVoiceError as error:
-            self.error = error
+from brand_voice.ui.writing import Writing
 
 
 class Side(NamedTuple):
     """One side's components."""
 
-    author: Author
     session: Session
+    contender: gr.State
+    """Who sits here, or None."""
+    title: gr.Textbox
+    """Empty where nobody writes: the side is then not seen."""
     who: gr.Textbox
     problem: gr.Textbox
     load: gr.Button
-    text: gr.HighlightedText
+    pick: gr.Radio
+    """Which of several texts is shown, from "1"."""
+    marked: gr.HighlightedText
+    """The text while it is written; then with its findings, where they have a place in it."""
+    copy: gr.Textbox
+    fixes: gr.Radio
+    """What a rule would put instead; choosing it does it."""
     count: gr.Textbox
     figures: gr.Textbox
     findings: gr.Textbox
+    take: gr.Button
+    """Copies the text; pressable while there is one."""
     send: gr.Button
     sent: gr.Textbox
-    token: gr.State
-    """What the session keeps the text under."""
+    tokens: gr.Textbox
+    """What the session keeps the texts under, unseen. It travels with the page, so that what is typed into the box is
+    taken for the text that stood there then, not for one that came meanwhile."""
     nearest: gr.State
     """Id of the recorded brief that `load` offers."""
 
@@ -65,64 +56,134 @@ class Side(NamedTuple):
         """Everything that changes."""
         return {part for part in self if isinstance(part, gr.blocks.Block)}
 
-    def idle(self, brand: str) -> Values:
-        """The side before anything is written."""
-        return self._cleared() | {self.text: [], self.count: "Nothing written yet."} | self.standing(brand)
+    @property
+    def wants(self) -> set[gr.Component]:
+        """What the handlers below read."""
+        return {self.pick, self.copy, self.fixes, self.tokens}
 
-    def standing(self, brand: str) -> Values:
+    def idle(self, brand: str, contender: str | None) -> Values:
+        """The side before anything is written."""
+        count = "Nothing written yet." if contender else ""
+        return self._cleared() | {self.contender: contender, self.count: count} | self.standing(brand, contender)
+
+    def standing(self, brand: str, contender: str | None) -> Values:
         """Who would write, or why nobody can."""
+        if contender is None:
+            return {self.title: "", self.who: "", self.problem: ""}
+        title = "Teacher" if contender == TEACHER else "Student"
         try:
-            writer = self.session.writer(self.author, brand)
+            writer = self.session.writer(contender, brand)
         except BrandVoiceError as error:
-            return {self.who: ""} | self._problem(error)
+            return {self.title: title, self.who: ""} | self._problem(error)
         endpoint = writer.chat.endpoint
         named = "replays the brand's recorded copy" if endpoint.is_recorded else f"{endpoint.name}: {endpoint.model}"
-        return {self.who: writer.adapter or named, self.problem: ""}
-
-    def at_work(self, writing: Writing) -> Values:
-        """The text so far."""
-        guide = self.session.folder(writing.brief.brand).guide
-        count = counter(writing.text, writing.brief, guide) if writing.text else "Writing …"
-        return {self.text: highlighted(writing.text), self.count: count}
-
-    def done(self, writing: Writing) -> Values:
-        """The text with its findings, or what went wrong."""
-        if writing.error is not None:
-            return self.at_work(writing) | {self.count: ""} | self._problem(writing.error, writing.brief)
-        if writing.written is None:
-            raise RuntimeError(f"the {self.author}'s thread ended without a text; its traceback stands above")
-        brief, draft, screening = writing.written
-        return {
-            self.text: highlighted(draft.text, screening.findings),
-            self.count: counter(draft.text, brief, self.session.folder(brief.brand).guide),
-            self.figures: self._figures(draft),
-            self.findings: sentences(screening.findings),
-            self.send: gr.Button(interactive=True),
-            self.token: self.session.keep(writing.written),
-        }
+        return {self.title: title, self.who: writer.adapter or named, self.problem: ""}
 
     def started(self) -> Values:
         """The side as its work begins."""
-        return self._cleared() | {self.text: [], self.count: "Writing …"}
+        return self._cleared() | {self.count: "Writing …"}
 
-    def send_to_review(self, token: str) -> Values:
-        """Store the text; the button then rests."""
+    def at_work(self, writing: Writing) -> Values:
+        """The text so far; after the first, how many there are."""
+        guide = self.session.folder(writing.brief.brand).guide
+        count = counter(writing.text, writing.brief, guide) if writing.text else "Writing …"
+        number = len(writing.written) + 1
+        nth = f"Text {number} of {writing.wanted} · " if writing.wanted > 1 else ""
+        return {self.marked: highlighted(writing.text), self.count: nth + count}
+
+    def done(self, writing: Writing) -> Values:
+        """The texts, the first one shown; or what went wrong; or both."""
+        wrong: Values = {}
+        if writing.error is not None:
+            wrong = self._problem(writing.error, writing.brief)
+        elif writing.is_stopped:
+            wrong = {self.problem: "Stopped. What was not finished is dropped."}
+        elif not writing.written:
+            raise RuntimeError(f"the thread {writing.name} ended without a text; its traceback stands above")
+        elif len(writing.written) < writing.wanted:
+            wrong = {self.problem: f"{len(writing.written)} of {writing.wanted}: the others came out nearly the same."}
+        if not writing.written:
+            return {self.marked: [], self.count: ""} | wrong
+        tokens = [self.session.keep(written) for written in writing.written]
+        names = [str(number) for number in range(1, len(tokens) + 1)]
+        shown = self._shown(self.session.kept(tokens[0]))
+        return shown | wrong | {self.tokens: " ".join(tokens), self.pick: gr.Radio(names, value="1")}
+
+    def picked(self, values: Values) -> Values:
+        """Another of the texts, as it was left."""
+        return self._shown_after(self.session.kept, values)
+
+    def mended(self, values: Values) -> Values:
+        """The text after the chosen fix."""
+
+        def mend(token: str) -> Kept:
+            kept = self.session.edit(token, values[self.copy] or "")
+            return self.session.edit(token, fixed(kept.text, kept.findings, values[self.fixes] or ""))
+
+        return self._shown_after(mend, values)
+
+    def edited(self, values: Values) -> Values:
+        """Findings, length and fixes of the text as it stands in the box."""
+        token = self._token(values)
+        if not token:  # the box was emptied because a new text is on its way
+            return {self.sent: ""}
         try:
+            kept = self.session.edit(token, values[self.copy] or "")
+        except BrandVoiceError as error:
+            return {self.problem: told(error)}
+        return self._judged(kept) | {self.send: gr.Button(interactive=True), self.sent: ""}
+
+    def send_to_review(self, values: Values) -> Values:
+        """Store the text as it stands in the box; the button then rests."""
+        try:
+            token = self._token(values)
+            self.session.edit(token, values[self.copy] or "")
             sent = self.session.send_to_review(token)
         except BrandVoiceError as error:
             return {self.sent: told(error)}
         return {self.sent: sent, self.send: gr.Button(interactive=False)}
 
-    def _cleared(self) -> Values:
-        return {
-            self.problem: "",
-            self.load: gr.Button(interactive=False),
-            self.figures: "",
-            self.findings: "",
-            self.send: gr.Button(interactive=False),
+    def _token(self, values: Values) -> str:
+        """What the shown text is kept under; no text has an empty one."""
+        number, tokens = int(values[self.pick] or 1), values[self.tokens].split()
+        return tokens[number - 1] if 0 < number <= len(tokens) else ""
+
+    def _shown_after(self, act: Callable[[str], Kept], values: Values) -> Values:
+        try:
+            return self._shown(act(self._token(values)))
+        except BrandVoiceError as error:
+            return {self.problem: told(error)}
+
+    def _shown(self, kept: Kept) -> Values:
+        return self._judged(kept) | {
+            self.copy: kept.text,
+            self.figures: self._figures(kept.written.draft),
+            self.take: gr.Button(interactive=True),
+            self.send: gr.Button(interactive=True),
             self.sent: "",
-            self.token: "",
-            self.nearest: "",
+        }
+
+    def _judged(self, kept: Kept) -> Values:
+        brief = kept.written.brief
+        has_spans = any(finding.start is not None for finding in kept.findings)
+        return {
+            self.marked: highlighted(kept.text, kept.findings) if has_spans else [],
+            self.count: counter(kept.text, brief, self.session.folder(brief.brand).guide),
+            self.findings: sentences(kept.findings),
+            self.fixes: gr.Radio(fixes(kept.text, kept.findings), value=None),
+        }
+
+    def _cleared(self) -> Values:
+        rests = gr.Button(interactive=False)
+        return {
+            **dict.fromkeys((self.problem, self.copy, self.count, self.figures, self.findings, self.sent), ""),
+            **dict.fromkeys((self.tokens, self.nearest), ""),
+            self.load: rests,
+            self.take: rests,
+            self.send: rests,
+            self.marked: [],
+            self.pick: gr.Radio([], value=None),
+            self.fixes: gr.Radio([], value=None),
         }
 
     def _problem(self, error: BrandVoiceError, brief: Brief | None = None) -> Values:
@@ -154,77 +215,56 @@ class Side(NamedTuple):
         return " · ".join(filter(None, (seconds, tokens, cost)))
 
 
-def build_side(author: Author, session: Session) -> Side:
-    """Lay one side out."""
-    id_ = f"side-{author}"
-    with gr.Column(elem_id=id_, elem_classes="bv-card", min_width=300):
-        gr.HTML(f"<h2>{author.capitalize()}</h2>", padding=False, elem_classes="bv-title")
-        who = quiet("Who writes", subdued=True)
+def build_side(number: int, session: Session) -> Side:
+    """Lay the side of that number out; every part's id is `side-NUMBER-` and its name."""
+    id_ = f"side-{number}"
+    with gr.Column(elem_id=id_, elem_classes="bv-card bv-side", min_width=300):
+        title = quiet(f"Writer {number}", elem_id=f"{id_}-title", heading=True)
+        who = quiet("Who writes", elem_id=f"{id_}-who", subdued=True)
         problem = quiet("Notice", elem_id=f"{id_}-problem", notice=True)
         load = offered("Load", f"{id_}-load")
-        text = copy_text(f"The {author}'s text", f"{id_}-text", SEVERITY_COLOURS)
+        pick = gr.Radio([], label="Text", elem_id=f"{id_}-pick", elem_classes="bv-chips bv-pick", container=False)
+        marked = copy_text(f"Text of writer {number}", f"{id_}-text", SEVERITY_COLOURS)
+        copy = gr.Textbox(
+            label="Text, to be edited",
+            show_label=False,
+            container=False,
+            lines=2,
+            max_lines=14,
+            interactive=True,
+            elem_id=f"{id_}-copy",
+            elem_classes="bv-edit",
+        )
         count = quiet("Length", elem_id=f"{id_}-count")
-        figures = quiet("Time, tokens, cost", elem_id=f"{id_}-figures", subdued=True)
         findings = quiet("Findings", elem_id=f"{id_}-findings", show_label=True)
-        send = offered("Send to review", f"{id_}-send")
+        fix = gr.Radio([], label="Fix", elem_id=f"{id_}-fixes", elem_classes="bv-chips", container=False)
+        figures = quiet("Time, tokens, cost", elem_id=f"{id_}-figures", subdued=True)
+        with gr.Row(elem_classes="bv-buttons"):
+            take = offered("Copy", f"{id_}-take")
+            send = offered("Send to review", f"{id_}-send")
         sent = quiet("Review", elem_id=f"{id_}-sent")
-        token, nearest = gr.State(""), gr.State("")
+        tokens = gr.Textbox(visible="hidden", elem_id=f"{id_}-tokens")
+        contender, nearest = gr.State(None), gr.State("")
     return Side(
-        author=author,
         session=session,
+        contender=contender,
+        title=title,
         who=who,
         problem=problem,
         load=load,
-        text=text,
+        pick=pick,
+        marked=marked,
+        copy=copy,
+        fixes=fix,
         count=count,
         figures=figures,
         findings=findings,
+        take=take,
         send=send,
         sent=sent,
-        token=token,
+        tokens=tokens,
         nearest=nearest,
     )
-
-
-def quiet(
-    label: str, *, elem_id: str | None = None, show_label: bool = False, subdued: bool = False, notice: bool = False
-) -> gr.Textbox:
-    """A line or two of plain text, invisible while empty; a text box, because that shows whatever it gets as text.
-
-    The style sheet hides it, not `visible`: when that changes twice in quick succession, Gradio 6.31 may lose the
-    second change.
-    """
-    classes = ["bv-quiet", *(["bv-subdued"] if subdued else []), *(["bv-notice"] if notice else [])]
-    return gr.Textbox(
-        label=label,
-        show_label=show_label,
-        container=show_label,
-        interactive=False,
-        lines=1,
-        max_lines=20,
-        placeholder=" ",
-        elem_id=elem_id,
-        elem_classes=classes,
-    )
-
-
-def copy_text(label: str, elem_id: str, colours: dict[str, str] | None = None) -> gr.HighlightedText:
-    """Copy to be read, with marked pieces where `colours` names their labels; whatever it gets is shown as text."""
-    return gr.HighlightedText(
-        [],
-        label=label,
-        show_label=False,
-        container=False,
-        show_whitespaces=True,
-        color_map=colours,
-        elem_id=elem_id,
-        elem_classes="bv-copy",
-    )
-
-
-def offered(label: str, elem_id: str) -> gr.Button:
-    """A button that is seen only while it can be pressed."""
-    return gr.Button(label, size="sm", interactive=False, elem_id=elem_id, elem_classes="bv-offered")
 
 
 def _usd(amount: float) -> str:

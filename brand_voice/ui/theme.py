@@ -111,7 +111,23 @@ button[role=tab].selected { color: var(--body-text-color) !important; font-weigh
   -webkit-text-fill-color: currentColor; opacity: 1 !important; font-size: 14px; line-height: 1.45; }
 .bv-quiet:has(textarea:placeholder-shown), .bv-desk:has(#review-draft-id :placeholder-shown),
 .bv-offered:disabled, .bv-beside:not(:has(textarea:not(:placeholder-shown))),
-#review-marked:not(:has(.token)), #review-difference:not(:has(.token)) { display: none !important; }
+#review-marked:not(:has(.token)), .bv-side .bv-copy:not(:has(.token)), #difference .bv-copy:not(:has(.token)),
+#review-difference:not(:has(.token)), .bv-side:has(.bv-heading textarea:placeholder-shown),
+.bv-side:has(.bv-offered[id$=take]:disabled) .bv-edit, .bv-chips:not(:has(input)),
+.bv-pick:not(:has(label ~ label)) { display: none !important; }
+.bv-heading textarea { font-size: 15px; font-weight: 600; }
+.bv-chips .wrap { gap: 6px !important; }
+.bv-chips label { padding: 3px 10px !important; font-size: 13px; border: 1px solid var(--border-color-primary);
+  border-radius: 999px; background: var(--button-secondary-background-fill); cursor: pointer; }
+.bv-chips label:has(:checked) { border-color: var(--body-text-color); }
+.bv-chips label:has(:focus-visible) { outline: 2px solid var(--body-text-color); outline-offset: 2px; }
+.bv-chips input { position: absolute; opacity: 0; }
+.bv-chips label span { margin-left: 0 !important; }
+.bv-buttons { justify-content: flex-start !important; gap: 8px !important; }
+.bv-buttons button { flex: 0 0 auto !important; padding: 4px 14px !important; }
+#write-writers .remove-all { display: none; }
+.bv-fold { background: var(--block-background-fill) !important; border-radius: 10px !important;
+  border: 1px solid var(--border-color-primary) !important; padding: 12px 16px !important; }
 .bv-subdued textarea { color: var(--body-text-color-subdued) !important; font-size: 13px; }
 .bv-notice textarea { border-left: 3px solid var(--body-text-color) !important; border-radius: 0 !important;
   padding-left: 12px !important; }
@@ -129,7 +145,8 @@ button[role=tab].selected { color: var(--body-text-color) !important; font-weigh
   white-space: nowrap; }
 :root { --bv-veil: rgb(255 255 255 / 0.6); }
 .dark { --bv-veil: rgb(27 26 24 / 0.5); }
-.bv-edit textarea { font-size: 17px !important; line-height: 1.6 !important; }
+.bv-edit textarea { font-size: 17px !important; line-height: 1.6 !important;
+  border: 1px solid var(--input-border-color) !important; padding: 8px 10px !important; }
 
 /* The brief: names on the left, what they are on the right. */
 .bv-facts label { display: grid !important; grid-template-columns: 104px minmax(0, 1fr); gap: 0 12px; }

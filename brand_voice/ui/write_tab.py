@@ -1,135 +1,265 @@
 """Write: a brief on the left, and every writer's answer to it side by side."""
 
 import random
+import threading
 from collections.abc import Callable, Iterator
+from typing import NamedTuple
 
 import gradio as gr
 
-from brand_voice.errors import BrandVoiceError
-from brand_voice.records import Author
+from brand_voice.errors import BrandVoiceError, InputError
+from brand_voice.ui.at_hand import AtHand, build_at_hand
 from brand_voice.ui.brief_form import BriefForm, Values, build_brief_form
 from brand_voice.ui.copy_view import told
-from brand_voice.ui.session import Session
-from brand_voice.ui.side import Side, Writing, build_side, quiet
+from brand_voice.ui.parts import offered, quiet
+from brand_voice.ui.session import STUDENT, TEACHER, Session
+from brand_voice.ui.side import Side, build_side
+from brand_voice.ui.writing import Writing
 
-SIDES: tuple[Author, ...] = ("teacher", "student")
+MAX_SIDES = 4
+MAX_TEXTS = 5
 TICK_S = 0.08
 """How often the page gets what was written meanwhile."""
 WATCH_S = 3.0
 """How often the page looks whether the student is ready, while it starts."""
 
 
+class WriteTab(NamedTuple):
+    """The tab's components."""
+
+    form: BriefForm
+    writers: gr.Dropdown
+    """Who writes, the first on the first side."""
+    number: gr.Dropdown
+    """Texts from each."""
+    notice: gr.Textbox
+    example: gr.Button
+    stop: gr.Button
+    go: gr.Button
+    sides: tuple[Side, ...]
+    at_hand: AtHand
+    watch: gr.Timer
+
+    @property
+    def every_side(self) -> set[gr.Component]:
+        """Everything that changes on the sides."""
+        return set().union(*(side.outputs for side in self.sides))
+
+    @property
+    def who(self) -> set[gr.Component]:
+        """What says who writes, and where each of them sits."""
+        return {self.form.brand, self.writers, *(side.contender for side in self.sides)}
+
+
 def build_write_tab(session: Session, page: gr.Blocks) -> None:
     """Lay the tab out and wire it."""
+    tab = _layout(session)
+    handlers = _Handlers(session, tab)
+    form, at_hand, quick = tab.form, tab.at_hand, {"show_progress": "hidden"}
+    seats = {*tab.every_side, tab.writers, tab.watch}
+    page.load(handlers.idle, tab.who, seats, api_name="write_idle", **quick)
+    tab.watch.tick(handlers.watch, tab.who, seats, api_name="write_watch", **quick)
+    fresh = {*form, *seats, *at_hand.outputs, tab.notice}
+    form.brand.input(handlers.brand, tab.who, fresh, api_name="write_brand", **quick)
+    tab.writers.input(handlers.seat, tab.who, seats, api_name="write_writers", **quick)
+    form.product.input(handlers.product, {form.brand, form.product}, {*form}, api_name="write_product", **quick)
+    tab.example.click(handlers.example, {*form}, {*form, tab.notice}, api_name="write_example", **quick)
+    written = tab.go.click(
+        handlers.write,
+        {*form, tab.number, *tab.who},
+        {*tab.every_side, tab.notice, tab.stop},
+        api_name="write",
+        concurrency_limit=8,
+        **quick,
+    )
+    written.then(at_hand.offered, at_hand.wants, at_hand.outputs, api_name="write_at_hand", **quick)
+    tab.stop.click(handlers.stop, None, tab.notice, api_name="write_stop", **quick)
+    for number, side in enumerate(tab.sides, start=1):
+        _wire(number, side, handlers)
+
+
+def _wire(number: int, side: Side, handlers: "_Handlers") -> None:
+    tab, quick = handlers.tab, {"show_progress": "hidden"}
+    changed = side.outputs - {side.title, side.who, side.tokens}
+    side.load.click(
+        handlers.loader(side),
+        {tab.form.brand, side.nearest},
+        {*tab.form, tab.notice},
+        api_name=f"write_load_{number}",
+        **quick,
+    )
+    side.pick.input(side.picked, side.wants, changed, api_name=f"write_pick_{number}", **quick)
+    side.fixes.input(side.mended, side.wants, changed, api_name=f"write_fix_{number}", **quick)
+    # Not `input`: Gradio 6.31 swallows the first one after an update, so a pasted text would go unchecked.
+    side.copy.change(
+        side.edited,
+        side.wants,
+        changed - {side.copy},
+        trigger_mode="always_last",
+        api_name=f"write_edit_{number}",
+        **quick,
+    )
+    side.send.click(side.send_to_review, side.wants, {side.send, side.sent}, api_name=f"write_send_{number}", **quick)
+    side.take.click(None, side.copy, None, js="(text) => { navigator.clipboard.writeText(text); }")
+
+
+def _layout(session: Session) -> WriteTab:
     with gr.Row(equal_height=False):
         with gr.Column(scale=4, min_width=320, elem_classes="bv-card"):
             form = build_brief_form(session)
+            with gr.Row():
+                writers = gr.Dropdown(
+                    list(_contenders(session, session.first_brand.guide.id)),
+                    value=[TEACHER, STUDENT],
+                    multiselect=True,
+                    max_choices=MAX_SIDES,
+                    label="Who writes",
+                    min_width=180,
+                    scale=3,
+                    elem_id="write-writers",
+                )
+                number = gr.Dropdown(
+                    list(range(1, MAX_TEXTS + 1)), value=1, label="Texts", min_width=76, elem_id="write-number"
+                )
             notice = quiet("Notice", elem_id="write-notice", notice=True)
             with gr.Row():
                 example = gr.Button("Fill an example", elem_id="write-example", min_width=100)
                 go = gr.Button("Write", variant="primary", elem_id="write-go", min_width=100)
-        with gr.Column(scale=8, min_width=320), gr.Row(equal_height=False):
-            sides = [build_side(author, session) for author in SIDES]
+                stop = offered("Stop", "write-stop")
+        with gr.Column(scale=8, min_width=320):
+            with gr.Row(equal_height=False):
+                sides = tuple(build_side(place, session) for place in range(1, MAX_SIDES + 1))
+            at_hand = build_at_hand(session, sides)
     watch = gr.Timer(WATCH_S, active=False)
-    tab = _Handlers(session, form, notice, sides, watch)
-    fields, every_side = set(form), set().union(*(side.outputs for side in sides))
-    quick = {"show_progress": "hidden"}
-    page.load(tab.idle, {form.brand}, {*every_side, watch}, api_name="write_idle", **quick)
-    watch.tick(tab.watch, {form.brand}, {*every_side, watch}, api_name="write_watch", **quick)
-    form.brand.input(tab.brand, {form.brand}, {*fields, *every_side, notice, watch}, api_name="write_brand", **quick)
-    form.product.input(tab.product, {form.brand, form.product}, fields, api_name="write_product", **quick)
-    example.click(tab.example, fields, {*fields, notice}, api_name="write_example", **quick)
-    go.click(tab.write, fields, {*every_side, notice}, api_name="write", concurrency_limit=8, **quick)
-    for side in sides:
-        wants = {form.brand, side.nearest}
-        side.load.click(tab.loader(side), wants, {*fields, notice}, api_name=f"write_load_{side.author}", **quick)
-        side.send.click(
-            side.send_to_review,
-            [side.token],
-            {side.send, side.sent},
-            api_name=f"write_send_{side.author}",
-            **quick,
-        )
+    return WriteTab(form, writers, number, notice, example, stop, go, sides, at_hand, watch)
 
 
 class _Handlers:
-    """The tab's handlers; they keep nothing but what they close over."""
+    """The tab's handlers; all they keep is which page's writers are at work, so that Stop finds them."""
 
-    def __init__(
-        self, session: Session, form: BriefForm, notice: gr.Textbox, sides: list[Side], watch: gr.Timer
-    ) -> None:
+    def __init__(self, session: Session, tab: WriteTab) -> None:
+        self.tab = tab
         self._session = session
-        self._form = form
-        self._notice = notice
-        self._sides = sides
-        self._watch = watch
+        self._at_work: dict[str, list[Writing]] = {}
+        self._lock = threading.Lock()
 
     def idle(self, values: Values) -> Values:
         """Who would write for the brand; the watch runs while the student starts."""
-        brand = values[self._form.brand]
-        shown: Values = {}
-        for side in self._sides:
-            shown |= side.idle(brand)
-        return shown | {self._watch: gr.Timer(active=self._session.student.is_starting)}
+        return self.seat(values | {side.contender: "" for side in self.tab.sides})
+
+    def seat(self, values: Values) -> Values:
+        """Seat who is new, clear the seats of who left; the others keep theirs, with what they wrote."""
+        brand = values[self.tab.form.brand]
+        offered = _contenders(self._session, brand)
+        ids = [id_ for _, id_ in offered]
+        chosen = [contender for contender in values[self.tab.writers] or () if contender in ids]
+        shown: Values = {self.tab.writers: gr.Dropdown(offered, value=chosen)}
+        for side, contender in self._seated(values | {self.tab.writers: chosen}):
+            shown |= side.idle(brand, contender) if contender != values[side.contender] else {}
+        return shown | {self.tab.watch: gr.Timer(active=self._session.student.is_starting)}
 
     def watch(self, values: Values) -> Values:
         """Once the student is ready, or failed, say so and stop watching; what was written stays."""
         if self._session.student.is_starting:
-            return {self._watch: gr.Timer(active=True)}
-        shown: Values = {self._watch: gr.Timer(active=False)}
-        for side in self._sides:
-            shown |= side.standing(values[self._form.brand]) if side.author == "student" else {}
+            return {self.tab.watch: gr.Timer(active=True)}
+        brand = values[self.tab.form.brand]
+        shown: Values = {self.tab.watch: gr.Timer(active=False)}
+        shown[self.tab.writers] = gr.Dropdown(_contenders(self._session, brand))
+        for side, contender in self._seated(values):
+            shown |= side.standing(brand, contender) if contender not in (None, TEACHER) else {}
         return shown
 
     def brand(self, values: Values) -> Values:
         """Offer another brand's choices."""
-        folder = self._session.folder(values[self._form.brand])
-        return self._form.emptied(folder) | {self._notice: ""} | self.idle(values)
+        tab = self.tab
+        folder = self._session.folder(values[tab.form.brand])
+        nothing = tab.at_hand.offered({side.tokens: "" for side in tab.sides})
+        fresh = values | {tab.writers: [TEACHER, STUDENT]}
+        return tab.form.emptied(folder) | nothing | {tab.notice: ""} | self.idle(fresh)
 
     def product(self, values: Values) -> Values:
         """Fill in what the catalogue knows."""
-        folder = self._session.folder(values[self._form.brand])
-        return self._form.filled_product(values[self._form.product], folder)
+        form = self.tab.form
+        return form.filled_product(values[form.product], self._session.folder(values[form.brand]))
 
     def example(self, values: Values) -> Values:
         """Fill in a recorded brief of the brand, another one each time."""
-        folder = self._session.folder(values[self._form.brand])
+        form, notice = self.tab.form, self.tab.notice
+        folder = self._session.folder(values[form.brand])
         briefs = self._session.recorded_briefs(folder.guide.id) or folder.briefs
-        shown = (values[self._form.name], values[self._form.message])
+        shown = (values[form.name], values[form.message])
         others = [b for b in briefs if (b.product.name, b.key_message) != shown]
         if not others:
-            return {self._notice: f"{folder.guide.name} has no briefs to show as examples."}
-        return self._form.filled(random.choice(others), folder) | {self._notice: ""}
+            return {notice: f"{folder.guide.name} has no briefs to show as examples."}
+        return form.filled(random.choice(others), folder) | {notice: ""}
 
-    def write(self, values: Values) -> Iterator[Values]:
+    def write(self, values: Values, request: gr.Request) -> Iterator[Values]:
         """Ask every side at once and show what they write as they write it."""
-        form, session = self._form, self._session
+        tab = self.tab
         try:
-            brief = session.known(form.read(values, session.folder(values[form.brand])))
+            at_work = self._begun(values)
         except BrandVoiceError as error:
-            yield {self._notice: told(error)}
+            yield {tab.notice: told(error)}
             return
-        started = {self._notice: ""}
-        at_work = [(side, Writing(session, side.author, brief)) for side in self._sides]
+        page, everybody = str(request.session_hash), [writing for _, writing in at_work]
+        with self._lock:
+            self._at_work[page] = everybody
+        shown: Values = {tab.notice: "", tab.stop: gr.Button(interactive=True)}
         for side, writing in at_work:
             writing.start()
-            started |= side.started()
-        yield started
-        while at_work:
-            at_work[0][1].join(TICK_S)
-            going = [(side, writing) for side, writing in at_work if writing.is_alive()]
-            shown: Values = {}
-            for side, writing in at_work:
-                shown |= side.at_work(writing) if (side, writing) in going else side.done(writing)
-            yield shown
-            at_work = going
+            shown |= side.started()
+        try:
+            while at_work:
+                yield shown
+                at_work[0][1].join(TICK_S)
+                going = [(side, writing) for side, writing in at_work if writing.is_alive()]
+                shown = {}
+                for side, writing in at_work:
+                    shown |= side.at_work(writing) if (side, writing) in going else side.done(writing)
+                at_work = going
+        finally:  # also when the page is gone
+            self._stop(page)
+        yield shown | {tab.stop: gr.Button(interactive=False)}
+
+    def stop(self, request: gr.Request) -> Values:
+        """Tell this page's writers to stop; what they finished stays."""
+        self._stop(str(request.session_hash))
+        return {self.tab.notice: ""}
+
+    def _stop(self, page: str) -> None:
+        with self._lock:
+            for writing in self._at_work.pop(page, ()):
+                writing.stop()
 
     def loader(self, side: Side) -> Callable[[Values], Values]:
         """A handler that fills in the recorded brief which the side offers."""
 
         def load(values: Values) -> Values:
-            folder = self._session.folder(values[self._form.brand])
+            form, notice = self.tab.form, self.tab.notice
+            folder = self._session.folder(values[form.brand])
             near = next((b for b in folder.briefs if b.id == values[side.nearest]), None)
-            return (self._form.filled(near, folder) if near else {}) | {self._notice: ""}
+            return (form.filled(near, folder) if near else {}) | {notice: ""}
 
         return load
+
+    def _begun(self, values: Values) -> list[tuple[Side, Writing]]:
+        tab, session = self.tab, self._session
+        brief = session.known(tab.form.read(values, session.folder(values[tab.form.brand])))
+        if not values[tab.writers]:
+            raise InputError("Nobody is chosen to write", remedy="choose somebody under Who writes")
+        number = min(max(int(values[tab.number] or 1), 1), MAX_TEXTS)
+        seated = self._seated(values)
+        return [(side, Writing(session, who, brief, number)) for side, who in seated if who is not None]
+
+    def _seated(self, values: Values) -> list[tuple[Side, str | None]]:
+        """Every side with who is to sit there: whoever stays keeps the seat, newcomers take the first free ones."""
+        chosen = values[self.tab.writers] or []
+        seats = [values[side.contender] if values[side.contender] in chosen else None for side in self.tab.sides]
+        new = iter([contender for contender in chosen if contender not in seats])
+        return [(side, seat or next(new, None)) for side, seat in zip(self.tab.sides, seats, strict=True)]
+
+
+def _contenders(session: Session, brand: str) -> tuple[tuple[str, str], ...]:
+    """Who can be chosen: the teacher, the newest student, and older ones where they are served."""
+    older = session.student.adapters(brand)[:-1]
+    return (("Teacher", TEACHER), ("Student", STUDENT), *((name, name) for name in reversed(older)))
