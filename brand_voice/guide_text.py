@@ -39,6 +39,7 @@ def ruled(brand: Brand, rule: Rule) -> Brand:
 def with_rule(text: str, rule: Rule) -> str:
     """The guide's text with a rule added at the end of its list; `text` holds a mapping."""
     root = yaml.compose(text, Loader=yaml.SafeLoader)
+    assert root is not None, "a guide that was read is not empty"
     if isinstance(rule, StyleLimit):
         return _set(text, root, ("style", rule.name), rule.value)
     if isinstance(rule, BannedTerm):
@@ -60,7 +61,8 @@ def _preferring(prefer: tuple[Preference, ...], rule: Preference) -> tuple[Prefe
 
 def _same_preference(node: yaml.Node | None, rule: Preference) -> yaml.Node | None:
     """The entry that prefers the same for the same locale."""
-    for entry in node.value if isinstance(node, yaml.SequenceNode) else ():
+    entries: list[yaml.MappingNode] = node.value if isinstance(node, yaml.SequenceNode) else []
+    for entry in entries:
         said = {key.value: value.value for key, value in entry.value}
         if (said.get("say"), said.get("locale")) == (rule.say, rule.locale):
             return entry

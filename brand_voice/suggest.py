@@ -14,7 +14,7 @@ from typing import NamedTuple
 
 from brand_voice.guide import BannedTerm, Brand, Preference
 from brand_voice.guide_text import Rule, StyleLimit
-from brand_voice.records import Approved, Brief, content_hash
+from brand_voice.records import Approved, Brief, Record, content_hash
 from brand_voice.screen.patterns import Terms
 from brand_voice.screen.text import WORD, Copy, fold, sentences
 
@@ -46,7 +46,7 @@ class Example(NamedTuple):
     after: str
 
 
-class Suggestion(NamedTuple):
+class Suggestion(Record):
     """An edit that was made in several drafts."""
 
     brand: str
@@ -97,9 +97,7 @@ class Suggestion(NamedTuple):
             where = f" in {rule.locale}" if rule.locale else ""
             what = f"Rule{where}: say “{rule.say}” instead of “{self.before}”; a warning that offers the replacement."
             return f"You changed “{self.before}” to “{self.after}” in {self.count} drafts. {what}"
-        what = (
-            f"Rule: “{self.before}” is banned; it blocks." if isinstance(rule, BannedTerm) else "Rule: none; a warning."
-        )
+        what = f"“{self.before}” is banned; it blocks" if isinstance(rule, BannedTerm) else "none at all; a warning"
         return f"You took “{self.before}” out of {self.count} drafts. Rule: {what}."
 
 
@@ -227,7 +225,7 @@ def _is_settled(edit: Edit, made: Sequence[_Made], guide: Brand) -> bool:
     before = edit[0]
     if before in MARKS:
         limit = MARKS[before]
-        return getattr(guide.style, limit.name) == limit.value
+        return bool(getattr(guide.style, limit.name) == limit.value)
     locales = {None, *(m.locale for m in made)}
     prefer = [p for p in guide.lexicon.prefer if p.locale in locales]
     banned = guide.lexicon.banned

@@ -121,6 +121,7 @@ def test_what_is_taken_out_would_be_banned_and_an_inflected_form_is_another_word
     assert isinstance(found.rule, BannedTerm)
     assert found.rule.term == "truly"
     assert found.finding_rule == "lexicon.banned.truly"
+    assert found.said() == "You took “truly” out of 3 drafts. Rule: “truly” is banned; it blocks."
     inflected = [*edits(tidewater, BEFORE, AFTER, 2), edited(tidewater.briefs[3], BEFORE.replace("il", "ils"), AFTER)]
     assert suggest(inflected, tidewater.guide) == []
 

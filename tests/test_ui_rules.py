@@ -53,7 +53,7 @@ def test_a_click_adds_the_rule_and_the_waiting_draft_has_its_finding(edited: App
     says(page, "rules-example-1", "Before: A placid cup before anyone is up.\nAfter: A calm cup")
     expect(page.locator("#rules-add-3")).to_be_hidden()
     page.locator("#rules-add-1").click()
-    says(page, "rules-notice", "1 of 1 waiting drafts have a finding of it")
+    says(page, "rules-notice", "1 of 1 waiting drafts now have a finding of it")
     says(page, "rules-said-1", "You changed “tranquil” to “quiet”")
     expect(page.get_by_role("button", name=f"{TITLE} (1)")).to_be_visible()
     after = session.screener("tidewater").screen("A placid pot.", edited.brand.briefs[0])

@@ -106,7 +106,7 @@ class _Panel:
         done = self._session.add_rule(suggestion)
         return (
             f"Added to the guide of {done.brand.guide.name}, now version {done.brand.guide.version}. "
-            f"{done.found} of {done.waiting} waiting drafts have a finding of it."
+            f"{done.found} of {done.waiting} waiting drafts now have a finding of it."
         )
 
     def dismissed(self, suggestion: Suggestion, values: Values) -> str:
