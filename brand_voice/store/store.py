@@ -29,6 +29,7 @@ from brand_voice.records import (
     Vote,
 )
 from brand_voice.store.database import Database
+from brand_voice.store.dismissals import Dismissals
 from brand_voice.store.ledger import Ledger
 from brand_voice.store.queries import (
     add_screenings,
@@ -70,8 +71,8 @@ class Counts(NamedTuple):
     unreviewed: int
 
 
-class Store(Ledger, Queue):
-    """A workspace's database: briefs, drafts, verdicts, votes and jobs; ledger and review queue are parts of it."""
+class Store(Dismissals, Ledger, Queue):
+    """A workspace's database: briefs, drafts, verdicts, votes and jobs; its other parts are the classes it extends."""
 
     @classmethod
     def open(cls, path: Path) -> Self:

@@ -143,6 +143,18 @@ votes = Table(
 )
 Index("votes_by_brand", votes.c.brand, votes.c.seq)
 
+dismissals = Table(
+    "dismissals",
+    metadata,
+    Column("seq", Integer, primary_key=True),
+    Column("brand", Text, nullable=False),
+    Column("before", Text, nullable=False),
+    Column("after", Text, nullable=False),
+    Column("dismissed_by", Text, nullable=False),
+    Column("created_at", Text, nullable=False),
+)
+Index("dismissals_by_brand", dismissals.c.brand)
+
 attempts = Table(
     "attempts",
     metadata,

@@ -104,7 +104,9 @@ class AtHand(NamedTuple):
 
 def build_at_hand(session: Session, sides: Sequence[Side]) -> AtHand:
     """Lay the panel out and wire it; `offered` is for whoever knows that there are new texts."""
-    with gr.Accordion("Word difference between two texts", open=False, elem_id="difference", elem_classes="bv-fold") as fold:
+    with gr.Accordion(
+        "Word difference between two texts", open=False, elem_id="difference", elem_classes="bv-fold"
+    ) as fold:
         with gr.Row():
             first = gr.Dropdown([], label="From", elem_id="difference-first", min_width=160)
             second = gr.Dropdown([], label="To", elem_id="difference-second", min_width=160)

@@ -5,6 +5,7 @@ import gradio as gr
 from brand_voice.records import Verdict
 from brand_voice.ui.review_desk import ReviewDesk
 from brand_voice.ui.review_parts import build_review_parts
+from brand_voice.ui.rules_panel import build_rules_panel
 from brand_voice.ui.session import Session
 
 
@@ -46,3 +47,4 @@ def build_review_tab(session: Session, page: gr.Blocks, tab_item: gr.Tab, rememb
         api_name="review_recheck",
         **quick,
     )
+    build_rules_panel(session, tab_item, tab.filters.brand, tab.reviewer)

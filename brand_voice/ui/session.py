@@ -14,7 +14,7 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import ExitStack
 from typing import NamedTuple
 
-from brand_voice import serve
+from brand_voice import rules, serve
 from brand_voice.adopt import draft_of_person
 from brand_voice.brand import BrandFolder, brand_ids, load_brand
 from brand_voice.chat import Chat
@@ -32,6 +32,7 @@ from brand_voice.screen.similar import nearest
 from brand_voice.settings import RECORDED, Settings
 from brand_voice.store.store import Store
 from brand_voice.student import start_server
+from brand_voice.suggest import Suggestion
 from brand_voice.ui.student_seat import StudentSeat
 from brand_voice.workspace import Workspace
 
@@ -141,6 +142,31 @@ class Session:
                 folder = self.folder(brand)
                 self._screeners[brand] = Screener(folder.guide, folder.catalogue)
             return self._screeners[brand]
+
+    def suggestions(self, brand: str) -> list[Suggestion]:
+        """The rules that the brand's edits suggest, the most frequent edit first."""
+        return rules.suggested(self._context(brand))
+
+    def add_rule(self, suggestion: Suggestion) -> rules.Added:
+        """Add a suggested rule to the brand's guide; all that is screened from then on is screened under it.
+
+        Raises:
+            InputError: the guide has the rule already.
+            BrandError: the guide cannot be written, or not be edited in place.
+        """
+        try:
+            return rules.add(self._context(suggestion.brand), suggestion, renewed=self._renew)
+        except InputError:  # another program added it: its guide is ours from now on
+            self._renew(load_brand(suggestion.brand, self.workspace.brands))
+            raise
+
+    def _renew(self, folder: BrandFolder) -> None:
+        brand = folder.guide.id
+        with self._lock:
+            self.brands[brand] = folder
+            self._screeners.pop(brand, None)
+            if self.first_brand.guide.id == brand:
+                self.first_brand = folder
 
     def seat_student(self, brand: str) -> None:
         """Attach to the workspace's server, or start one for the brand's newest adapter, if nobody sits there."""

@@ -166,6 +166,8 @@ button[role=tab].selected { color: var(--body-text-color) !important; font-weigh
 .bv-result :is(table, thead, tbody, tr) { border: 0 !important; }
 .bv-result :is(th, td) { text-align: left; padding: 3px 12px 3px 0 !important; border: 0 !important;
   border-bottom: 1px solid var(--border-color-primary) !important; }
+.bv-rule { gap: 8px !important; margin-top: 8px; }
+.bv-rule + .bv-rule { border-top: 1px solid var(--border-color-primary); padding-top: 12px; }
 .bv-text { justify-content: flex-start !important; }
 .bv-text > * { flex-grow: 0 !important; }
 .bv-interval { position: relative; height: 10px; margin: 0 0 12px; border-radius: 5px;
