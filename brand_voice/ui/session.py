@@ -29,6 +29,7 @@ from brand_voice.screen.similar import nearest
 from brand_voice.settings import RECORDED, Settings
 from brand_voice.store.store import Store
 from brand_voice.student import start_server
+from brand_voice.ui.access import Access
 from brand_voice.ui.student_seat import StudentSeat
 from brand_voice.workspace import Workspace
 
@@ -91,6 +92,7 @@ class Session:
         self._screeners: dict[str, Screener] = {}
         self._unsent: OrderedDict[str, Written] = OrderedDict()
         self.store = self._opened.enter_context(Store.open(workspace.database))
+        self.access = Access(self.store)
         self.student = StudentSeat(student)
         self._opened.callback(self.student.close)
         self.seat_student(self.first_brand.guide.id)

@@ -33,18 +33,22 @@ def build_write_tab(session: Session, page: gr.Blocks) -> None:
     watch = gr.Timer(WATCH_S, active=False)
     tab = _Handlers(session, form, notice, sides, watch)
     fields, every_side = set(form), set().union(*(side.outputs for side in sides))
-    quick = {"show_progress": "hidden"}
-    page.load(tab.idle, {form.brand}, {*every_side, watch}, api_name="write_idle", **quick)
-    watch.tick(tab.watch, {form.brand}, {*every_side, watch}, api_name="write_watch", **quick)
-    form.brand.input(tab.brand, {form.brand}, {*fields, *every_side, notice, watch}, api_name="write_brand", **quick)
-    form.product.input(tab.product, {form.brand, form.product}, fields, api_name="write_product", **quick)
-    example.click(tab.example, fields, {*fields, notice}, api_name="write_example", **quick)
-    go.click(tab.write, fields, {*every_side, notice}, api_name="write", concurrency_limit=8, **quick)
+    quick, copywriter = {"show_progress": "hidden"}, session.access.needs("copywriter")
+    page.load(copywriter(tab.idle), {form.brand}, {*every_side, watch}, api_name="write_idle", **quick)
+    watch.tick(copywriter(tab.watch), {form.brand}, {*every_side, watch}, api_name="write_watch", **quick)
+    everything = {*fields, *every_side, notice, watch}
+    form.brand.input(copywriter(tab.brand), {form.brand}, everything, api_name="write_brand", **quick)
+    chosen = {form.brand, form.product}
+    form.product.input(copywriter(tab.product), chosen, fields, api_name="write_product", **quick)
+    example.click(copywriter(tab.example), fields, {*fields, notice}, api_name="write_example", **quick)
+    shown = {*every_side, notice}
+    go.click(copywriter(tab.write), fields, shown, api_name="write", concurrency_limit=8, **quick)
     for side in sides:
         wants = {form.brand, side.nearest}
-        side.load.click(tab.loader(side), wants, {*fields, notice}, api_name=f"write_load_{side.author}", **quick)
+        loads = copywriter(tab.loader(side))
+        side.load.click(loads, wants, {*fields, notice}, api_name=f"write_load_{side.author}", **quick)
         side.send.click(
-            side.send_to_review,
+            copywriter(side.send_to_review),
             [side.token],
             {side.send, side.sent},
             api_name=f"write_send_{side.author}",
