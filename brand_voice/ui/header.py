@@ -33,4 +33,5 @@ def _header(session: Session, person: Person | None = None) -> str:
 
 def _who(person: Person) -> str:
     name = html.escape(person.name)
-    return f'<p class="bv-who">Signed in as <b>{name}</b> ({person.role}) · <a href="logout">Sign out</a></p>'
+    out = '<span>· <a href="logout">Sign out</a></span>'
+    return f'<p class="bv-who">Signed in as <b>{name}</b> ({person.role}) {out}</p>'
