@@ -9,6 +9,7 @@
     ├── StoreError             the workspace database cannot be used
     │   └── ConflictError      somebody else decided this item first
     ├── ArtifactError          a snapshot, model or adapter is missing, unfinished or not what it says
+    ├── PeopleError            a person cannot be added, changed or let in
     ├── TrainingError          a training run cannot start or went wrong
     └── ServeError             a model server did not start, or died
 
@@ -80,6 +81,10 @@ class ConflictError(StoreError):
 
 class ArtifactError(BrandVoiceError):
     """A snapshot, model or adapter is missing, unfinished or not what it says."""
+
+
+class PeopleError(BrandVoiceError):
+    """A person cannot be added, changed or let in."""
 
 
 class TrainingError(BrandVoiceError):

@@ -9,7 +9,7 @@ PACKAGE = Path(__file__).parent.parent / "brand_voice"
 FLOORS: tuple[set[str], ...] = (
     {"__init__", "errors"},
     {"records", "shipped"},
-    {"guide", "settings", "artifacts", "answer_files", "workspace", "protocol", "process", "invent", "rates"},
+    {"guide", "settings", "artifacts", "answer_files", "workspace", "protocol", "process", "invent", "rates", "people"},
     {
         "brand",
         "brief_files",

@@ -177,7 +177,7 @@ def status(
 @reports_errors
 def open_app(
     brand: Annotated[str | None, typer.Option("--brand", "-b", help="Brand to start with.")] = None,
-    host: Annotated[str, typer.Option(help="Address to listen on.")] = "127.0.0.1",
+    host: Annotated[str, typer.Option(help="Address to listen on; others only with people.")] = "127.0.0.1",
     port: Annotated[int | None, typer.Option(min=1, max=65_535, help="A free one from 7860 on by default.")] = None,
     browser: Annotated[bool, typer.Option("--browser/--no-browser", help="Open a browser.")] = True,
     workspace: WorkspaceOption = DEFAULT_WORKSPACE,

@@ -1,4 +1,4 @@
-"""What a workspace remembers: briefs, drafts, screenings, verdicts, votes, attempts, jobs and answers.
+"""What a workspace remembers: briefs, drafts, screenings, verdicts, votes, attempts, jobs, answers and people.
 
 Verdicts and votes are appended and finished drafts never change (triggers of the schema see to it); screenings are
 derived and may be made again. Every method is one transaction: what it was given is stored whole or not at all, and
@@ -43,6 +43,7 @@ from brand_voice.store.queries import (
 )
 from brand_voice.store.queue import Queue
 from brand_voice.store.rows import ballot_of, brief_of, brief_rows, draft_of, draft_row, record_of
+from brand_voice.store.staff import Staff
 from brand_voice.store.tables import (
     WAITING,
     answers,
@@ -71,7 +72,7 @@ class Counts(NamedTuple):
     unreviewed: int
 
 
-class Store(Dismissals, Ledger, Queue):
+class Store(Dismissals, Ledger, Queue, Staff):
     """A workspace's database: briefs, drafts, verdicts, votes and jobs; its other parts are the classes it extends."""
 
     @classmethod

@@ -202,6 +202,18 @@ answers = Table(
     Column("cost_usd", Float),
 )
 
+people = Table(
+    "people",
+    metadata,
+    Column("key", Text, primary_key=True),
+    Column("name", Text, nullable=False),
+    Column("role", Text, nullable=False),
+    Column("password", Text, nullable=False),
+    Column("is_active", Boolean, nullable=False),
+    Column("created_at", Text, nullable=False),
+    CheckConstraint("role IN ('copywriter', 'reviewer', 'admin')", name="role_known"),
+)
+
 current_reviews = Table(
     "current_reviews", views, Column("brand", Text), *(Column(c.name, c.type) for c in reviews.columns)
 )

@@ -1,10 +1,10 @@
-"""The app: builds the page and serves it on this machine until Ctrl-C.
+"""The app: builds the page and serves it until Ctrl-C.
 
-One process, one workspace, no login yet: hence loopback only. Nothing is shared, measured or served from the disk
-(`allowed_paths` empty, the workspace blocked), and the page loads nothing from elsewhere.
+One process, one workspace. Without people in the workspace there is no login, hence loopback only; with people,
+everybody signs in. Nothing is shared, measured or served from the disk (`allowed_paths` empty, the workspace blocked),
+and the page loads nothing from elsewhere.
 """
 
-import html
 import os
 import sys
 import threading
@@ -13,12 +13,16 @@ from typing import Any, TypedDict, Unpack
 os.environ.setdefault("GRADIO_ANALYTICS_ENABLED", "False")  # read when gradio is imported
 
 import gradio as gr
+from starlette.middleware import Middleware
 
 from brand_voice.chat import LOOPBACK
 from brand_voice.errors import ServeError
 from brand_voice.serve import StudentServer
 from brand_voice.settings import Settings
+from brand_voice.ui.access import check_roles
 from brand_voice.ui.compare_tab import build_compare_tab
+from brand_voice.ui.door import Door, Gate
+from brand_voice.ui.header import build_header
 from brand_voice.ui.review_tab import build_review_tab
 from brand_voice.ui.session import Session
 from brand_voice.ui.theme import CSS, HEAD, theme
@@ -30,18 +34,19 @@ MAX_FILE_SIZE = "1mb"
 
 
 def build_app(session: Session) -> gr.Blocks:
-    """The page, wired to a session."""
+    """The page, wired to a session; every event of it declares the least role it needs."""
     with gr.Blocks(title="brand_voice", analytics_enabled=False, fill_width=True) as page:
         # The key is no secret: only the browser's owner reads what it keeps. A random one would forget at each start.
         reviewer = gr.BrowserState("", storage_key="brand-voice-reviewer", secret="brand-voice-reviewer")
-        gr.HTML(_header(session), padding=False)
+        build_header(session, page)
         with gr.Tabs():
             with gr.Tab("Write", id="write"):
                 build_write_tab(session, page)
             with gr.Tab("Compare", id="compare") as compare:
                 build_compare_tab(session, page, compare, reviewer)
-            with gr.Tab("Review", id="review") as review:
+            with gr.Tab("Review", id="review", elem_id="tab-review") as review:
                 build_review_tab(session, page, review, reviewer)
+    check_roles(page)
     return page
 
 
@@ -49,7 +54,7 @@ class Opening(TypedDict, total=False):
     """How the app is opened."""
 
     host: str
-    """An address of this machine's own; 127.0.0.1 if left out."""
+    """127.0.0.1 if left out; another address only if the workspace has people."""
     port: int | None
     """None takes a free one from 7860 on."""
     opens_browser: bool
@@ -60,18 +65,20 @@ def launch(session: Session, **opening: Unpack[Opening]) -> gr.Blocks:
     """Serve the page in the background; closing the returned page ends that.
 
     Raises:
-        ServeError: the port is in use, or the address is not this machine's own.
+        ServeError: the port is in use, or nobody has to sign in and the address is not this machine's own.
     """
     host, port = opening.get("host", "127.0.0.1"), opening.get("port")
-    if host not in LOOPBACK:
+    if host not in LOOPBACK and not session.access.has_login:
         raise ServeError(
-            f"the app has no login, so it listens on this machine only, not on {host}",
-            remedy="leave the address out; from elsewhere: ssh -L 7860:127.0.0.1:7860 this-machine",
+            f"the app has no login as long as the workspace has no people: it listens on this machine only, not {host}",
+            remedy="add who may sign in (brand-voice people add NAME --role admin), or leave the address out and come "
+            "through a tunnel: ssh -L 7860:127.0.0.1:7860 this-machine",
         )
     page = build_app(session)
     in_browser = opening.get("opens_browser", True)
     try:
-        page.launch(server_name=host, server_port=port, inbrowser=in_browser, **_launch_options(session))
+        options = _launch_options(session) | (_login(session) if session.access.has_login else {})
+        page.launch(server_name=host, server_port=port, inbrowser=in_browser, **options)
     except OSError as exc:
         page.close(verbose=False)
         raise ServeError(
@@ -125,10 +132,10 @@ def _launch_options(session: Session) -> dict[str, Any]:
     }
 
 
-def _header(session: Session) -> str:
-    count = len(session.brands)
-    return (
-        '<header class="bv-header"><h1>brand_voice</h1>'
-        f"<p>{html.escape(str(count))} brand{'' if count == 1 else 's'}. The brands that come with it are fictional, "
-        "and their recorded copy was written by a language model.</p></header>"
-    )
+def _login(session: Session) -> dict[str, Any]:
+    store = session.store
+    return {
+        "auth": Door(store).admit,
+        "auth_message": "You are not signed in. Reload the page.",
+        "app_kwargs": {"middleware": [Middleware(Gate, staff=store)]},
+    }

@@ -116,13 +116,11 @@ def build_at_hand(session: Session, sides: Sequence[Side]) -> AtHand:
         export = offered("Export all texts (CSV)", "write-export")
     file = gr.Textbox(visible="hidden", elem_id="write-file")
     panel = AtHand(session, sides, first, second, shown, equal, export, file)
-    quick = {"show_progress": "hidden"}
-    for name, chooser in (("first", first), ("second", second)):
-        chooser.input(panel.compared, {first, second}, {shown, equal}, api_name=f"difference_{name}", **quick)
-    fold.expand(panel.compared, {first, second}, {shown, equal}, api_name="difference_open", **quick)
-    export.click(panel.exported, panel.wants, {file}, api_name="write_export", **quick).then(
-        None, file, None, js=DOWNLOAD
-    )
+    quick, copywriter = {"show_progress": "hidden"}, session.access.needs("copywriter")
+    for name, event in (("first", first.input), ("second", second.input), ("open", fold.expand)):
+        event(copywriter(panel.compared), {first, second}, {shown, equal}, api_name=f"difference_{name}", **quick)
+    made = export.click(copywriter(panel.exported), panel.wants, {file}, api_name="write_export", **quick)
+    made.then(None, file, None, js=DOWNLOAD)
     return panel
 
 

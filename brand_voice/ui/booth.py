@@ -95,15 +95,25 @@ class Booth:
             raise InputError("This pair is no longer open", remedy="press Next pair")
         return pair
 
-    def vote(self, token: str, choice: Choice, reason: str) -> Pair:
+    def vote(self, token: str, choice: Choice, reason: str, *, voter: str | None = None) -> Pair:
         """Store the vote on an open pair and close it; return the pair for the reveal.
 
+        Args:
+            token: what `next` returned.
+            choice: which text is better.
+            reason: why; cut at 500 characters.
+            voter: who votes, where a login tells; a pair that somebody else opened is not theirs.
+
         Raises:
-            InputError: there is no such pair, or it was voted on.
+            InputError: there is no such pair, it was voted on, or it is somebody else's.
             StoreError: the database cannot be used; the pair stays open.
         """
         with self._lock:
-            pair = self._open.pop(token, None)
+            pair = self._open.get(token)
+            if pair is not None and voter in (None, pair.match.voter):
+                del self._open[token]
+            else:
+                pair = None
         if pair is None:
             raise InputError("This pair has been voted on, or is no longer open", remedy="press Next pair")
         try:

@@ -10,6 +10,7 @@ from brand_voice.errors import BrandVoiceError
 from brand_voice.rates import Rate
 from brand_voice.records import Choice, Draft
 from brand_voice.settings import RECORDED
+from brand_voice.ui.access import name_of
 from brand_voice.ui.booth import Booth, Match, Pair
 from brand_voice.ui.brief_form import Values, brand_choices
 from brand_voice.ui.brief_view import BriefView, build_brief_view
@@ -58,25 +59,26 @@ def build_compare_tab(session: Session, page: gr.Blocks, tab_item: gr.Tab, remem
     """Lay the tab out and wire it; `remembered` keeps the voter's name in the browser, as for reviews."""
     tab = _layout(session)
     handlers = _Handlers(session, Booth(session), tab)
-    quick = {"show_progress": "hidden"}
+    quick, copywriter = {"show_progress": "hidden"}, session.access.needs("copywriter")
     who = {tab.brand, tab.first, tab.second, tab.voter}
-    page.load(lambda name: name, remembered, tab.voter, api_name="compare_voter", **quick)
-    tab.voter.blur(lambda name: name, tab.voter, remembered, api_name="compare_remember", **quick)
+    page.load(copywriter(name_of), remembered, tab.voter, api_name="compare_voter", **quick)
+    tab.voter.blur(copywriter(name_of), tab.voter, remembered, api_name="compare_remember", **quick)
     choosers = {tab.first, tab.second, tab.card, tab.notice}
-    tab_item.select(handlers.contenders, who, choosers, api_name="compare_open", **quick)
-    tab.brand.input(handlers.brand, who, {*choosers, *tab.desk}, api_name="compare_brand", **quick)
+    tab_item.select(copywriter(handlers.contenders), who, choosers, api_name="compare_open", **quick)
+    tab.brand.input(copywriter(handlers.brand), who, {*choosers, *tab.desk}, api_name="compare_brand", **quick)
     for side in (tab.first, tab.second):
         side.input(
-            handlers.match,
+            copywriter(handlers.match),
             who,
             {*tab.desk, tab.card},
             api_name=f"compare_{side.elem_id.removeprefix('compare-')}",
             **quick,
         )
-    tab.next.click(handlers.next, who, {*tab.desk, tab.next}, api_name="compare_next", concurrency_limit=8, **quick)
+    asked = copywriter(handlers.next)
+    tab.next.click(asked, who, {*tab.desk, tab.next}, api_name="compare_next", concurrency_limit=8, **quick)
     for choice, button in tab.choices.items():
         button.click(
-            handlers.voter(choice),
+            copywriter(handlers.voter(choice)),
             {*who, tab.token, tab.reason},
             {*tab.desk, tab.card},
             api_name=f"compare_vote_{choice}",
@@ -90,7 +92,13 @@ def _layout(session: Session) -> CompareTab:
         brand = gr.Dropdown(brand_choices(session), value=folder.guide.id, label="Brand", elem_id="compare-brand")
         first = gr.Dropdown([], label="One", elem_id="compare-first")
         second = gr.Dropdown([], label="The other", elem_id="compare-second")
-        voter = gr.Textbox(label="Your name", max_lines=1, placeholder="Stands on every vote", elem_id="compare-voter")
+        voter = gr.Textbox(
+            label="Your name",
+            max_lines=1,
+            placeholder="Stands on every vote",
+            interactive=not session.access.has_login,
+            elem_id="compare-voter",
+        )
     notice = quiet("Notice", elem_id="compare-notice", notice=True)
     with gr.Row(equal_height=False):
         with gr.Column(scale=4, min_width=300, elem_classes=["bv-card", "bv-facts"]):
@@ -162,22 +170,23 @@ class _Handlers:
         """Other contenders: an empty desk and their card."""
         return self._cleared() | {self._tab.card: self._card(self._match(values))}
 
-    def next(self, values: Values) -> Values:
+    def next(self, values: Values, request: gr.Request) -> Values:
         """Two texts for the next brief."""
+        match = self._match(values)._replace(voter=name_of(request, values[self._tab.voter]))
         try:
-            token = self._booth.next(self._match(values))
+            token = self._booth.next(match)
             pair = self._booth.pair(token)
         except BrandVoiceError as error:
             return self._cleared() | {self._tab.notice: told(error)}
         return self._shown(pair) | {self._tab.token: token}
 
-    def voter(self, choice: Choice) -> Callable[[Values], Values]:
+    def voter(self, choice: Choice) -> Callable[[Values, gr.Request], Values]:
         """A handler that stores a vote and shows who wrote what."""
 
-        def vote(values: Values) -> Values:
+        def vote(values: Values, request: gr.Request) -> Values:
             tab = self._tab
             try:
-                pair = self._booth.vote(values[tab.token], choice, values[tab.reason] or "")
+                pair = self._booth.vote(values[tab.token], choice, values[tab.reason] or "", voter=request.username)
             except BrandVoiceError as error:
                 return {tab.notice: told(error)}
             return self._revealed(pair) | {tab.notice: "", tab.token: "", tab.card: self._card(pair.match)}
@@ -186,7 +195,7 @@ class _Handlers:
 
     def _match(self, values: Values) -> Match:
         tab = self._tab
-        return Match(values[tab.brand], values[tab.first], values[tab.second] or values[tab.first], values[tab.voter])
+        return Match(values[tab.brand], values[tab.first], values[tab.second] or values[tab.first], "")
 
     def _shown(self, pair: Pair) -> Values:
         tab = self._tab

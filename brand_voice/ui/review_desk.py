@@ -15,6 +15,7 @@ from brand_voice.records import Brief, Finding, Review, Screening, Verdict
 from brand_voice.review import review
 from brand_voice.screen.similar import masked, nearest
 from brand_voice.store.queue import Other, QueueItem
+from brand_voice.ui.access import name_of
 from brand_voice.ui.brief_form import Values
 from brand_voice.ui.copy_view import counter, difference, highlighted, sentences, spoken, told
 from brand_voice.ui.review_parts import ReviewTab
@@ -82,7 +83,7 @@ class ReviewDesk:
         def store_verdict(values: Values, request: gr.Request) -> Values:
             current = values[self._tab.draft_id]
             try:
-                decided, said = self._decided(values, verdict)
+                decided, said = self._decided(values, verdict, name_of(request, values[self._tab.reviewer]))
             except ConflictError as error:
                 return self._shown(values, request, after=current) | self._told(
                     f"Somebody decided this first: {told(error)}"
@@ -111,7 +112,7 @@ class ReviewDesk:
                 item.brief,
                 self._screen,
                 verdict="undo",
-                reviewer=values[tab.reviewer] or "",
+                reviewer=name_of(request, values[tab.reviewer]),
                 revision=revision + 1,
             )
             self._store.add_review(undone)
@@ -129,7 +130,7 @@ class ReviewDesk:
         found = self._findings(text, item.brief, self._screen(text, item.brief).findings)
         return found | {self._tab.difference: difference(item.draft.text.strip(), text.strip())}
 
-    def _decided(self, values: Values, verdict: Verdict) -> tuple[Review, str]:
+    def _decided(self, values: Values, verdict: Verdict, reviewer: str) -> tuple[Review, str]:
         tab = self._tab
         item = self._store.item(values[tab.draft_id])
         if item is None:
@@ -144,7 +145,7 @@ class ReviewDesk:
             text=values[tab.copy] if verdict == "edit" else None,
             reasons=values[tab.reasons],
             note=values[tab.note],
-            reviewer=values[tab.reviewer] or "",
+            reviewer=reviewer,
             revision=int(values[tab.revision] or 0) + 1,
         )
         self._store.add_review(decided, screening)

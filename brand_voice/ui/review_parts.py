@@ -70,6 +70,7 @@ def build_review_parts(session: Session) -> ReviewTab:
             max_lines=1,
             placeholder="Stands on every verdict",
             min_width=130,
+            interactive=not session.access.has_login,
             elem_id="review-reviewer",
         )
     notice = quiet("Notice", elem_id="review-notice", notice=True)

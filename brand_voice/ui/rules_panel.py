@@ -12,6 +12,7 @@ import gradio as gr
 from brand_voice.errors import BrandVoiceError, InputError
 from brand_voice.rules import dismiss
 from brand_voice.suggest import MIN_DRAFTS, Suggestion
+from brand_voice.ui.access import name_of
 from brand_voice.ui.brief_form import Values
 from brand_voice.ui.copy_view import told
 from brand_voice.ui.parts import quiet
@@ -49,13 +50,15 @@ def build_rules_panel(session: Session, tab_item: gr.Tab, brand: gr.Dropdown, re
     panel = _Panel(session, accordion, notice, cards, brand, reviewer)
     changes = {accordion, notice}.union(*({card.said, card.example, card.id} for card in cards))
     quick = {"show_progress": "hidden"}
-    tab_item.select(panel.show, {brand}, changes, api_name="rules_show", **quick)
-    brand.change(panel.show, {brand}, changes, api_name="rules_brand", **quick)
-    accordion.expand(panel.show, {brand}, changes, api_name="rules_open", **quick)
+    reviewer_may, admin_may = session.access.needs("reviewer"), session.access.needs("admin")
+    tab_item.select(reviewer_may(panel.show), {brand}, changes, api_name="rules_show", **quick)
+    brand.change(reviewer_may(panel.show), {brand}, changes, api_name="rules_brand", **quick)
+    accordion.expand(reviewer_may(panel.show), {brand}, changes, api_name="rules_open", **quick)
     for number, card in enumerate(cards, start=1):
         at = {brand, reviewer, card.id}
-        card.add.click(panel.act(card, panel.added), at, changes, api_name=f"rules_add_{number}")
-        card.dismiss.click(panel.act(card, panel.dismissed), at, changes, api_name=f"rules_dismiss_{number}", **quick)
+        add, drop = admin_may(panel.act(card, panel.added)), admin_may(panel.act(card, panel.dismissed))
+        card.add.click(add, at, changes, api_name=f"rules_add_{number}")
+        card.dismiss.click(drop, at, changes, api_name=f"rules_dismiss_{number}", **quick)
 
 
 class _Panel:
@@ -89,19 +92,19 @@ class _Panel:
             shown |= card.shown(suggestion)
         return shown | {self._notice: "" if suggestions else NONE}
 
-    def act(self, card: Card, do: Callable[[Suggestion, Values], str]) -> Callable[[Values], Values]:
+    def act(self, card: Card, do: Callable[[Suggestion, str], str]) -> Callable[[Values, gr.Request], Values]:
         """A handler that does something with the suggestion on a card and says what it did."""
 
-        def acted(values: Values) -> Values:
+        def acted(values: Values, request: gr.Request) -> Values:
             try:
-                said = do(self._suggestion(values, card), values)
+                said = do(self._suggestion(values, card), name_of(request, values[self._reviewer]))
             except BrandVoiceError as error:
                 return {self._notice: told(error)}
             return self.show(values) | {self._notice: said}
 
         return acted
 
-    def added(self, suggestion: Suggestion, _values: Values) -> str:
+    def added(self, suggestion: Suggestion, _by: str) -> str:
         """Add it to the guide; say what it finds."""
         done = self._session.add_rule(suggestion)
         return (
@@ -109,9 +112,9 @@ class _Panel:
             f"{done.found} of {done.waiting} waiting drafts now have a finding of it."
         )
 
-    def dismissed(self, suggestion: Suggestion, values: Values) -> str:
+    def dismissed(self, suggestion: Suggestion, by: str) -> str:
         """Never suggest it again."""
-        dismiss(self._session.store, suggestion, by=values[self._reviewer] or "")
+        dismiss(self._session.store, suggestion, by=by)
         return "Dismissed; it is not suggested again."
 
     def _suggestion(self, values: Values, card: Card) -> Suggestion:

@@ -33,6 +33,7 @@ from brand_voice.settings import RECORDED, Settings
 from brand_voice.store.store import Store
 from brand_voice.student import start_server
 from brand_voice.suggest import Suggestion
+from brand_voice.ui.access import Access
 from brand_voice.ui.student_seat import StudentSeat
 from brand_voice.workspace import Workspace
 
@@ -109,6 +110,7 @@ class Session:
         self._screeners: dict[str, Screener] = {}
         self._at_hand: OrderedDict[str, Kept] = OrderedDict()
         self.store = self._opened.enter_context(Store.open(workspace.database))
+        self.access = Access(self.store)
         self.student = StudentSeat(student)
         self._opened.callback(self.student.close)
         self.seat_student(self.first_brand.guide.id)

@@ -100,6 +100,13 @@ button[role=tab].selected { color: var(--body-text-color) !important; font-weigh
 .bv-header { display: flex; flex-wrap: wrap; gap: 4px 20px; align-items: baseline; }
 .bv-header h1 { font-size: 20px; font-weight: 650; letter-spacing: -0.01em; margin: 0; }
 .bv-header p { margin: 0; font-size: 13px; color: var(--body-text-color-subdued); }
+.bv-header .bv-who { margin-left: auto; overflow-wrap: anywhere; }
+.bv-who span { white-space: nowrap; }
+.bv-who a { color: var(--body-text-color) !important; text-decoration: underline; text-underline-offset: 2px;
+  margin: 0 !important; padding: 0 !important; }
+:is(#review-reviewer, #compare-voter) :disabled { background: transparent !important; }
+/* Review is shown to whom it serves; that nobody else can use it is seen to where its events are wired. */
+body:has(.bv-header:is([data-role=""], [data-role=copywriter])) #tab-review-button { display: none !important; }
 .bv-card { background: var(--block-background-fill); border: 1px solid var(--border-color-primary);
   border-radius: 10px; padding: 16px !important; gap: 12px !important; }
 .bv-title h2 { font-size: 15px; font-weight: 600; margin: 0; }

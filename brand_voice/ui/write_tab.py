@@ -56,50 +56,50 @@ def build_write_tab(session: Session, page: gr.Blocks) -> None:
     tab = _layout(session)
     handlers = _Handlers(session, tab)
     form, at_hand, quick = tab.form, tab.at_hand, {"show_progress": "hidden"}
+    copywriter = session.access.needs("copywriter")
     seats = {*tab.every_side, tab.writers, tab.watch}
-    page.load(handlers.idle, tab.who, seats, api_name="write_idle", **quick)
-    tab.watch.tick(handlers.watch, tab.who, seats, api_name="write_watch", **quick)
+    page.load(copywriter(handlers.idle), tab.who, seats, api_name="write_idle", **quick)
+    tab.watch.tick(copywriter(handlers.watch), tab.who, seats, api_name="write_watch", **quick)
     fresh = {*form, *seats, *at_hand.outputs, tab.notice}
-    form.brand.input(handlers.brand, tab.who, fresh, api_name="write_brand", **quick)
-    tab.writers.input(handlers.seat, tab.who, seats, api_name="write_writers", **quick)
-    form.product.input(handlers.product, {form.brand, form.product}, {*form}, api_name="write_product", **quick)
-    tab.example.click(handlers.example, {*form}, {*form, tab.notice}, api_name="write_example", **quick)
+    form.brand.input(copywriter(handlers.brand), tab.who, fresh, api_name="write_brand", **quick)
+    tab.writers.input(copywriter(handlers.seat), tab.who, seats, api_name="write_writers", **quick)
+    chosen = {form.brand, form.product}
+    form.product.input(copywriter(handlers.product), chosen, {*form}, api_name="write_product", **quick)
+    tab.example.click(copywriter(handlers.example), {*form}, {*form, tab.notice}, api_name="write_example", **quick)
     written = tab.go.click(
-        handlers.write,
+        copywriter(handlers.write),
         {*form, tab.number, *tab.who},
         {*tab.every_side, tab.notice, tab.stop},
         api_name="write",
         concurrency_limit=8,
         **quick,
     )
-    written.then(at_hand.offered, at_hand.wants, at_hand.outputs, api_name="write_at_hand", **quick)
-    tab.stop.click(handlers.stop, None, tab.notice, api_name="write_stop", **quick)
+    offered_now = copywriter(at_hand.offered)
+    written.then(offered_now, at_hand.wants, at_hand.outputs, api_name="write_at_hand", **quick)
+    tab.stop.click(copywriter(handlers.stop), None, {tab.notice}, api_name="write_stop", **quick)
     for number, side in enumerate(tab.sides, start=1):
         _wire(number, side, handlers)
 
 
 def _wire(number: int, side: Side, handlers: "_Handlers") -> None:
     tab, quick = handlers.tab, {"show_progress": "hidden"}
+    copywriter = side.session.access.needs("copywriter")
+    filled, near = {*tab.form, tab.notice}, {tab.form.brand, side.nearest}
     changed = side.outputs - {side.title, side.who, side.tokens}
-    side.load.click(
-        handlers.loader(side),
-        {tab.form.brand, side.nearest},
-        {*tab.form, tab.notice},
-        api_name=f"write_load_{number}",
-        **quick,
-    )
-    side.pick.input(side.picked, side.wants, changed, api_name=f"write_pick_{number}", **quick)
-    side.fixes.input(side.mended, side.wants, changed, api_name=f"write_fix_{number}", **quick)
+    side.load.click(copywriter(handlers.loader(side)), near, filled, api_name=f"write_load_{number}", **quick)
+    side.pick.input(copywriter(side.picked), side.wants, changed, api_name=f"write_pick_{number}", **quick)
+    side.fixes.input(copywriter(side.mended), side.wants, changed, api_name=f"write_fix_{number}", **quick)
     # Not `input`: Gradio 6.31 swallows the first one after an update, so a pasted text would go unchecked.
     side.copy.change(
-        side.edited,
+        copywriter(side.edited),
         side.wants,
         changed - {side.copy},
         trigger_mode="always_last",
         api_name=f"write_edit_{number}",
         **quick,
     )
-    side.send.click(side.send_to_review, side.wants, {side.send, side.sent}, api_name=f"write_send_{number}", **quick)
+    sent = {side.send, side.sent}
+    side.send.click(copywriter(side.send_to_review), side.wants, sent, api_name=f"write_send_{number}", **quick)
     side.take.click(None, side.copy, None, js="(text) => { navigator.clipboard.writeText(text); }")
 
 
