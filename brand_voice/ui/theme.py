@@ -23,7 +23,7 @@ INK = gr.themes.Color(
     c950="#121110",
 )
 DIFFERENCE_COLOURS = {"Out": "#c2362b", "In": "#2e7d4f"}
-SEVERITY_COLOURS = {"Block": "#c2362b", "Warn": "#b7791f", "Suggest": "#2f6fb0"}
+SEVERITY_COLOURS = {"Block": "#c2362b", "Warn": "#8f5d10", "Suggest": "#2f6fb0"}
 
 
 def theme() -> gr.themes.Base:
