@@ -18,6 +18,8 @@ Id = Annotated[str, StringConstraints(pattern=r"^[a-z0-9-]+$", max_length=80)]
 ChannelId = Annotated[str, StringConstraints(pattern=r"^[a-z0-9_]+$", max_length=40)]
 Locale = Annotated[str, StringConstraints(pattern=r"^[a-z]{2}-[A-Z]{2}$")]
 Text = Annotated[str, StringConstraints(strip_whitespace=True, min_length=1, max_length=2_000)]
+MAX_COPY_CHARS = 20_000
+"""More is no copy: a person's text is refused, before it is stored."""
 Author = Literal["teacher", "student", "person"]
 Severity = Literal["block", "warn", "suggest"]
 Verdict = Literal["approve", "edit", "reject"]

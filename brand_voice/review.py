@@ -9,7 +9,7 @@ from collections.abc import Callable, Container, Iterable, Iterator, Sequence
 from typing import Required, TypedDict, Unpack
 
 from brand_voice.errors import InputError
-from brand_voice.records import Act, Brief, Draft, Reason, RecordedReview, Recording, Review, Screening
+from brand_voice.records import MAX_COPY_CHARS, Act, Brief, Draft, Reason, RecordedReview, Recording, Review, Screening
 
 
 class Said(TypedDict, total=False):
@@ -31,8 +31,8 @@ def review(
     """Make a verdict a record; an edit comes with the screening of its text, to be stored with it.
 
     Raises:
-        InputError: the draft has no text, an edit is empty or changes nothing, a rejection has no reason, or the
-            reviewer has no name.
+        InputError: the draft has no text, an edit is empty, endless or changes nothing, a rejection has no reason, or
+            the reviewer has no name.
     """
     verdict = _review(draft, said)
     return verdict, screen_edit(verdict, brief, screener)
@@ -120,3 +120,8 @@ def _check_edit(draft: Draft, text: str) -> None:
         raise InputError(f"draft {draft.id}: the edited text is empty", remedy="write the text, or reject the draft")
     if text == draft.text.strip():
         raise InputError(f"draft {draft.id}: the edit changes nothing", remedy="change the text, or approve the draft")
+    if len(text) > MAX_COPY_CHARS:
+        raise InputError(
+            f"draft {draft.id}: the edited text has {len(text):,} characters; {MAX_COPY_CHARS:,} are the most",
+            remedy="shorten it",
+        )

@@ -93,17 +93,19 @@ def test_a_rules_fix_is_one_click_and_leaves_the_rest_of_the_text(app: App, open
 
 def test_several_texts_are_picked_from_and_keep_their_edits(app: App, opened: Callable[..., Page]) -> None:
     page = opened()
-    example(page)
     choose(page, "write-number", "2")
-    write(page)
-    expect(page.locator("#side-1-send")).to_be_visible()
-    says(page, "side-2-problem", "1 of 2: the others came out nearly the same")  # it echoes
+    texts = page.locator("#side-1-pick label")
+    while texts.count() < 2:  # recorded texts of some briefs are nearly the same
+        example(page)
+        write(page)
+        says(page, "side-2-problem", "1 of 2: the others came out nearly the same")  # it echoes
+        expect(page.locator("#side-1-send")).to_be_visible()
     first = copy_of(page, 1)
     page.locator("#side-1-copy textarea").fill("My own line.")
-    page.locator("#side-1-pick label").filter(has_text="2").click()
+    texts.filter(has_text="2").click()
     expect(box(page, "side-1-copy")).not_to_have_value("My own line.")
     assert copy_of(page, 1) != first
-    page.locator("#side-1-pick label").filter(has_text="1").click()
+    texts.filter(has_text="1").click()
     expect(box(page, "side-1-copy")).to_have_value("My own line.")
 
 
@@ -145,6 +147,7 @@ def test_whoever_is_chosen_writes_and_who_stays_keeps_the_text(
     with launched(tmp_path, student=both) as app:
         page = opened(app.url)
         expect(page.locator("#side-3")).to_be_hidden()
+        says(page, "side-2-who", ADAPTER)
         choose(page, "write-writers", OLDER)
         says(page, "side-3-who", OLDER)
         example(page)

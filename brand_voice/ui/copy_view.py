@@ -102,7 +102,7 @@ def _is_fixable(finding: Finding) -> bool:
 
 
 def _fix(text: str, finding: Finding) -> str:
-    there = text[finding.start : finding.end]
+    there = "".join(c if c.isprintable() else f"U+{ord(c):04X}" for c in text[finding.start : finding.end])
     return f"“{there}” → “{finding.suggestion}”" if finding.suggestion else f"Take out “{there}”"
 
 

@@ -25,7 +25,7 @@ from brand_voice.guide import Brand
 from brand_voice.loop import teacher_endpoint
 from brand_voice.prompts import student_messages, teacher_messages
 from brand_voice.recorded import candidates_recorded
-from brand_voice.records import Author, Brief, Draft, Finding, Message, Sampling, Screening
+from brand_voice.records import MAX_COPY_CHARS, Author, Brief, Draft, Finding, Message, Sampling, Screening
 from brand_voice.registry import adapters, find
 from brand_voice.screen.screening import Screener
 from brand_voice.screen.similar import nearest
@@ -279,12 +279,14 @@ class Session:
         A version that a person made of it is that person's draft; the text it was made of is not sent.
 
         Raises:
-            InputError: the text is no longer at hand, is empty, or another one took its place.
+            InputError: the text is no longer at hand, is empty or endless, or another one took its place.
             StoreError: the database cannot be used.
         """
         kept = self.kept(token)
         if not kept.text.strip():
             raise InputError("There is no text to send", remedy="write one, or press Write again")
+        if len(kept.text) > MAX_COPY_CHARS:
+            raise InputError(f"The text has over {MAX_COPY_CHARS:,} characters", remedy="shorten it")
         written = self._version(kept) if kept.is_edited else kept.written
         draft = written.draft
         stored = self.store.draft(draft.id)

@@ -129,7 +129,8 @@ body:has(.bv-header:is([data-role=""], [data-role=copywriter])) #tab-review-butt
 .bv-chips label:has(:checked) { border-color: var(--body-text-color); }
 .bv-chips label:has(:focus-visible) { outline: 2px solid var(--body-text-color); outline-offset: 2px; }
 .bv-chips input { position: absolute; opacity: 0; }
-.bv-chips label span { margin-left: 0 !important; }
+.bv-chips label { max-width: 100%; }
+.bv-chips label span { margin-left: 0 !important; overflow: hidden; text-overflow: ellipsis; white-space: nowrap; }
 .bv-buttons { justify-content: flex-start !important; gap: 8px !important; }
 .bv-buttons button { flex: 0 0 auto !important; padding: 4px 14px !important; }
 #write-writers .remove-all { display: none; }
@@ -145,6 +146,7 @@ body:has(.bv-header:is([data-role=""], [data-role=copywriter])) #tab-review-butt
 .bv-copy .textfield { display: block !important; font-size: 0; line-height: 0; word-break: normal;
   overflow-wrap: anywhere; }
 .bv-copy .text { font-size: 17px; line-height: 28px; color: var(--body-text-color) !important; }
+.bv-copy .text, .bv-copy .label { unicode-bidi: isolate; }
 .bv-copy .token.highlighted { margin: 0; padding: 0; cursor: text; white-space: nowrap;
   background-image: linear-gradient(var(--bv-veil), var(--bv-veil)); }
 .bv-copy .token.highlighted .text { background: inherit; border-radius: 3px; padding: 2px 3px; }

@@ -153,7 +153,8 @@ class _Handlers:
         offered = _contenders(self._session, brand)
         ids = [id_ for _, id_ in offered]
         chosen = [contender for contender in values[self.tab.writers] or () if contender in ids]
-        shown: Values = {self.tab.writers: gr.Dropdown(offered, value=chosen)}
+        is_chosen = chosen == values[self.tab.writers]  # what somebody chose meanwhile is then left alone
+        shown: Values = {self.tab.writers: gr.Dropdown(offered) if is_chosen else gr.Dropdown(offered, value=chosen)}
         for side, contender in self._seated(values | {self.tab.writers: chosen}):
             shown |= side.idle(brand, contender) if contender != values[side.contender] else {}
         return shown | {self.tab.watch: gr.Timer(active=self._session.student.is_starting)}
@@ -174,8 +175,10 @@ class _Handlers:
         tab = self.tab
         folder = self._session.folder(values[tab.form.brand])
         nothing = tab.at_hand.offered({side.tokens: "" for side in tab.sides})
-        fresh = values | {tab.writers: [TEACHER, STUDENT]}
-        return tab.form.emptied(folder) | nothing | {tab.notice: ""} | self.idle(fresh)
+        usual = [TEACHER, STUDENT]
+        writers = {tab.writers: gr.Dropdown(_contenders(self._session, folder.guide.id), value=usual)}
+        seats = self.idle(values | {tab.writers: usual})
+        return tab.form.emptied(folder) | nothing | {tab.notice: ""} | seats | writers
 
     def product(self, values: Values) -> Values:
         """Fill in what the catalogue knows."""
