@@ -18,10 +18,11 @@ from brand_voice.chat import LOOPBACK
 from brand_voice.errors import ServeError
 from brand_voice.serve import StudentServer
 from brand_voice.settings import Settings
+from brand_voice.ui import keys
 from brand_voice.ui.compare_tab import build_compare_tab
 from brand_voice.ui.review_tab import build_review_tab
 from brand_voice.ui.session import Session
-from brand_voice.ui.theme import CSS, HEAD, theme
+from brand_voice.ui.theme import CSS, theme
 from brand_voice.ui.write_tab import build_write_tab
 from brand_voice.workspace import Workspace
 
@@ -121,7 +122,7 @@ def _launch_options(session: Session) -> dict[str, Any]:
         "max_file_size": MAX_FILE_SIZE,
         "theme": theme(),
         "css": CSS,
-        "head": HEAD,
+        "head": keys.head(),
     }
 
 
@@ -130,5 +131,5 @@ def _header(session: Session) -> str:
     return (
         '<header class="bv-header"><h1>brand_voice</h1>'
         f"<p>{html.escape(str(count))} brand{'' if count == 1 else 's'}. The brands that come with it are fictional, "
-        "and their recorded copy was written by a language model.</p></header>"
+        f"and their recorded copy was written by a language model.</p>{keys.BUTTON}</header>{keys.sheet()}"
     )

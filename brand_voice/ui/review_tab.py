@@ -1,11 +1,21 @@
-"""Review: the queue of a brand, one draft in focus, three verdicts; what is pressed calls what the desk does."""
+"""Review: the queue of a brand, one draft in focus or a list, verdicts; what is pressed calls what the desks do."""
+
+from collections.abc import Callable
 
 import gradio as gr
 
 from brand_voice.records import Verdict
+from brand_voice.ui.brief_form import Values
+from brand_voice.ui.bulk import BulkDesk
+from brand_voice.ui.bulk_view import COUNTED
+from brand_voice.ui.keys import FIRST_ROW
 from brand_voice.ui.review_desk import ReviewDesk
-from brand_voice.ui.review_parts import build_review_parts
+from brand_voice.ui.review_parts import ReviewTab, build_review_parts
 from brand_voice.ui.session import Session
+
+RENEW_S = 240.0
+"""How often a page that somebody looks at renews its leases: twice in the life of one."""
+QUICK = {"show_progress": "hidden"}
 
 
 def build_review_tab(session: Session, page: gr.Blocks, tab_item: gr.Tab, remembered: gr.BrowserState) -> None:
@@ -15,28 +25,22 @@ def build_review_tab(session: Session, page: gr.Blocks, tab_item: gr.Tab, rememb
     """
     tab = build_review_parts(session)
     desk = ReviewDesk(session, tab)
-    quick = {"show_progress": "hidden"}
-    page.load(lambda name: name, remembered, tab.reviewer, api_name="review_reviewer", **quick)
-    tab.reviewer.blur(lambda name: name, tab.reviewer, remembered, api_name="review_remember", **quick)
+    bulk = BulkDesk(session, tab, desk)
+    page.load(lambda name: name, remembered, tab.reviewer, api_name="review_reviewer", **QUICK)
+    tab.reviewer.blur(lambda name: name, tab.reviewer, remembered, api_name="review_remember", **QUICK)
     at = {*tab.filters, tab.draft_id, tab.copy, tab.skipped}
     moved = {*tab.focus, tab.skipped}
-    tab_item.select(desk.resume, at, moved, api_name="review_open", **quick)
-    tab.filters.brand.input(
-        desk.brand, at, {*moved, *tab.filters} - {tab.filters.brand}, api_name="review_brand", **quick
-    )
-    for part in (tab.filters.channel, tab.filters.author, tab.filters.worst, tab.filters.locale):
-        part.input(desk.head, at, moved, api_name=f"review_by_{part.elem_id.removeprefix('review-')}", **quick)
-    tab.filters.text.submit(desk.head, at, moved, api_name="review_search", **quick)
-    tab.next.click(desk.step("next"), at, moved, api_name="review_next", **quick)
-    tab.previous.click(desk.step("previous"), at, moved, api_name="review_previous", **quick)
-    tab.skip.click(desk.skip, at, moved, api_name="review_skip", **quick)
+    _wire_both(tab, tab_item, desk, bulk)
+    tab.next.click(desk.step("next"), at, moved, api_name="review_next", **QUICK)
+    tab.previous.click(desk.step("previous"), at, moved, api_name="review_previous", **QUICK)
+    tab.skip.click(desk.skip, at, moved, api_name="review_skip", **QUICK)
     said = {*at, tab.revision, tab.reasons, tab.note, tab.reviewer, tab.decided}
     decided = {*moved, tab.decided}
     buttons: dict[Verdict, gr.Button] = {"approve": tab.approve, "edit": tab.edit, "reject": tab.reject}
     for verdict, button in buttons.items():
-        button.click(desk.decide(verdict), said, decided, api_name=f"review_{verdict}", **quick)
-    tab.undo.click(desk.undo, said, decided, api_name="review_undo", **quick)
-    tab.draft_id.change(desk.context, {tab.draft_id}, {tab.others, tab.nearest}, api_name="review_context", **quick)
+        button.click(desk.decide(verdict), said, decided, api_name=f"review_{verdict}", **QUICK)
+    tab.undo.click(desk.undo, said, decided, api_name="review_undo", **QUICK)
+    tab.draft_id.change(desk.context, {tab.draft_id}, {tab.others, tab.nearest}, api_name="review_context", **QUICK)
     # Not `input`: Gradio 6.31 swallows the first one after an update, so a pasted text would go unchecked.
     tab.copy.change(
         desk.recheck,
@@ -44,5 +48,57 @@ def build_review_tab(session: Session, page: gr.Blocks, tab_item: gr.Tab, rememb
         {tab.difference, tab.count, tab.findings},
         trigger_mode="always_last",
         api_name="review_recheck",
-        **quick,
+        **QUICK,
     )
+    _wire_list(tab, bulk)
+    _wire_leases(page, tab_item, desk)
+
+
+def _wire_both(tab: ReviewTab, tab_item: gr.Tab, desk: ReviewDesk, bulk: BulkDesk) -> None:
+    """What concerns the one draft or the list, whichever is shown."""
+    filters, view = tab.filters, tab.bulk
+
+    def either(
+        one: Callable[[Values, gr.Request], Values], many: Callable[[Values, gr.Request], Values]
+    ) -> Callable[[Values, gr.Request], Values]:
+        def handle(values: Values, request: gr.Request) -> Values:
+            return (many if values[view.size] else one)(values, request)
+
+        return handle
+
+    at = {*filters, tab.draft_id, tab.copy, tab.skipped, view.size, view.rows, view.listed, view.passed}
+    moved = {*tab.focus, tab.skipped, *view.outputs}
+    tab_item.select(either(desk.resume, bulk.resume), at, moved, api_name="review_open", **QUICK)
+    refresh, offered = either(desk.head, bulk.refresh), {*moved, *filters} - {filters.brand, filters.order}
+    filters.brand.input(either(desk.brand, bulk.brand), at, offered, api_name="review_brand", **QUICK)
+    for part in (filters.channel, filters.author, filters.worst, filters.locale, filters.order):
+        part.input(refresh, at, moved, api_name=f"review_by_{part.elem_id.removeprefix('review-')}", **QUICK)
+    filters.text.submit(refresh, at, moved, api_name="review_search", **QUICK)
+
+
+def _wire_list(tab: ReviewTab, bulk: BulkDesk) -> None:
+    """What the list's own buttons do."""
+    view = tab.bulk
+    at = {*tab.filters, tab.draft_id, tab.copy, tab.skipped, *view.outputs}
+    listed = {*view.outputs, tab.position, tab.notice}
+    view.open.click(bulk.open, at, listed, api_name="review_bulk_open", **QUICK)
+    view.close.click(bulk.close, at, {*listed, *tab.focus, tab.skipped}, api_name="review_bulk_close", **QUICK)
+    for size, button in view.sizes.items():
+        button.click(bulk.resize(size), at, listed, api_name=f"review_bulk_{size}", **QUICK)
+    said, done = {*at, tab.reviewer, tab.decided}, {*listed, tab.decided}
+    approved = view.approve.click(bulk.approve, said, done, api_name="review_bulk_approve", **QUICK)
+    approved.then(None, js=FIRST_ROW)
+    view.undo.click(bulk.undo, said, done, api_name="review_bulk_undo", **QUICK)
+    view.rows.change(None, view.rows, view.approve, js=COUNTED)
+
+
+def _wire_leases(page: gr.Blocks, tab_item: gr.Tab, desk: ReviewDesk) -> None:
+    """Leases last while the tab is looked at, and end with the page."""
+    renewal = gr.Timer(RENEW_S, active=False)
+
+    def looked_at(event: gr.SelectData) -> gr.Timer:
+        return gr.Timer(active=event.value == tab_item.label)
+
+    tab_item.parent.select(looked_at, None, renewal, api_name="review_looked_at", **QUICK)
+    renewal.tick(desk.renew, api_name="review_renew", **QUICK)
+    page.unload(desk.leave)
