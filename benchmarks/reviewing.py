@@ -67,7 +67,7 @@ def measure(scale: Scale) -> Iterator[Table]:
         yield Table("The next draft: the store", HEADER, rows, (filled, "A claim moves a lease: it is a write."))
         page = launch(session, opens_browser=False)
         try:
-            rows = [_row(name, times) for name, times in _decided(page.local_url, session, scale.decisions)]
+            rows = [_row(name, times) for name, times in _decided(page.local_url, scale.decisions)]
         finally:
             page.close(verbose=False)
         yield Table("The next draft: from the key to the text", HEADER, rows, ("Headless Chromium beside the server.",))
@@ -172,7 +172,7 @@ def _decided(url: str, times: int) -> Iterator[tuple[str, list[float]]]:
         page.get_by_role("tab", name="Review").click()
         text, name = page.locator("#review-copy textarea"), page.locator("#review-reviewer :is(textarea, input)")
         expect(text).not_to_have_value("", timeout=PATIENCE_MS)
-        page.wait_for_load_state("networkidle")  # the page's own start must not undo what is typed
+        page.wait_for_timeout(1_000)  # the page's own start must not undo what is typed
         name.fill("bench")
         name.blur()
         yield "oldest first", [_decision(page) for _ in range(times)]
@@ -202,6 +202,7 @@ def _decision(page: "Page") -> float:
 def _choose(page: "Page", field: str, choice: str) -> None:
     page.locator(f"#review-{field} input").click()
     page.get_by_role("option").filter(has_text=choice).first.click()
+    page.locator(f"#review-{field} input").blur()  # keys typed into a field decide nothing
     page.wait_for_timeout(READING_MS)
 
 

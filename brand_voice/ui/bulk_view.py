@@ -15,7 +15,8 @@ from brand_voice.ui.brief_form import Values
 from brand_voice.ui.copy_view import spoken
 
 SIZES = (10, 25, 50)
-MESSAGE_CHARS = 60
+HEADING_CHARS, MESSAGE_CHARS = 46, 16
+"""What a row's first line may take, so that it is one on a telephone, too; and what is left to the message at least."""
 COUNTED = "ticked => `Approve ${ticked.length} (Enter)`"
 """What the button says, told by the page itself: no tick has to travel."""
 
@@ -64,8 +65,8 @@ def build_bulk_view(opener: gr.Button) -> BulkView:
             [], label="Ticked drafts are approved", interactive=True, elem_id="review-rows", elem_classes="bv-rows"
         )
         with gr.Row():
-            approve = gr.Button("Approve 0 (Enter)", variant="primary", elem_id="review-bulk-approve", min_width=140)
-            undo = gr.Button("Undo (U)", elem_id="review-bulk-undo", min_width=80)
+            approve = gr.Button("Approve 0 (Enter)", variant="primary", elem_id="review-bulk-approve", min_width=180)
+            undo = gr.Button("Undo (U)", elem_id="review-bulk-undo", min_width=110)
         size = gr.Textbox(visible="hidden", placeholder=" ", elem_id="review-bulk-size", label="Rows")
     return BulkView(
         open=opener,
@@ -82,6 +83,6 @@ def build_bulk_view(opener: gr.Button) -> BulkView:
 
 def _row(item: QueueItem) -> str:
     """A draft in two paragraphs: what it is for, then the text."""
-    message = textwrap.shorten(item.brief.key_message, MESSAGE_CHARS, placeholder=" …")
-    what = (spoken(item.brief.channel), " ".join(item.brief.product.name.split()), message)
-    return f"{' · '.join(what)}\n{item.draft.text.strip()}"
+    what = f"{spoken(item.brief.channel)} · {' '.join(item.brief.product.name.split())} · "
+    left = max(MESSAGE_CHARS, HEADING_CHARS - len(what))
+    return f"{what}{textwrap.shorten(item.brief.key_message, left, placeholder=' …')}\n{item.draft.text.strip()}"

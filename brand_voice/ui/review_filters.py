@@ -63,7 +63,7 @@ def build_filters(session: Session) -> Filters:
         worst=_choice("worst", "Worst finding", WORST, ANY),
         locale=_choice("locale", "Language", _locales(guide), ANY),
         text=gr.Textbox(label="Words in the text", max_lines=1, min_width=130, elem_id="review-search"),
-        order=_choice("order", "Order", ORDERS, "oldest"),
+        order=gr.Dropdown(ORDERS, value="oldest", label="Order", min_width=170, elem_id="review-order"),
     )
 
 

@@ -77,7 +77,7 @@ def build_review_parts(session: Session) -> ReviewTab:
     notice = quiet("Notice", elem_id="review-notice", notice=True)
     with gr.Row(elem_classes="bv-line"):
         position = quiet("Position in the queue", elem_id="review-position", subdued=True)
-        opener = gr.Button("List what has no findings (B)", size="sm", elem_id="review-bulk-open", min_width=220)
+        opener = gr.Button("Drafts without findings (B)", size="sm", elem_id="review-bulk-open", min_width=220)
     bulk = build_bulk_view(opener)
     with gr.Row(equal_height=False, elem_classes="bv-desk"):
         with gr.Column(scale=4, min_width=300):

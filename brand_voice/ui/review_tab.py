@@ -8,6 +8,7 @@ from brand_voice.records import Verdict
 from brand_voice.ui.brief_form import Values
 from brand_voice.ui.bulk import BulkDesk
 from brand_voice.ui.bulk_view import COUNTED
+from brand_voice.ui.events import direct
 from brand_voice.ui.keys import FIRST_ROW
 from brand_voice.ui.review_desk import ReviewDesk
 from brand_voice.ui.review_parts import ReviewTab, build_review_parts
@@ -15,7 +16,6 @@ from brand_voice.ui.session import Session
 
 RENEW_S = 240.0
 """How often a page that somebody looks at renews its leases: twice in the life of one."""
-QUICK = {"show_progress": "hidden"}
 
 
 def build_review_tab(session: Session, page: gr.Blocks, tab_item: gr.Tab, remembered: gr.BrowserState) -> None:
@@ -24,23 +24,24 @@ def build_review_tab(session: Session, page: gr.Blocks, tab_item: gr.Tab, rememb
     It has to stand outside of the tabs: Gradio (6.31) reads it only where it is mounted, and a tab is so when opened.
     """
     tab = build_review_parts(session)
+    options = direct(tab.notice)
     desk = ReviewDesk(session, tab)
     bulk = BulkDesk(session, tab, desk)
-    page.load(lambda name: name, remembered, tab.reviewer, api_name="review_reviewer", **QUICK)
-    tab.reviewer.blur(lambda name: name, tab.reviewer, remembered, api_name="review_remember", **QUICK)
+    page.load(lambda name: name, remembered, tab.reviewer, api_name="review_reviewer", **options)
+    tab.reviewer.blur(lambda name: name, tab.reviewer, remembered, api_name="review_remember", **options)
     at = {*tab.filters, tab.draft_id, tab.copy, tab.skipped}
     moved = {*tab.focus, tab.skipped}
     _wire_both(tab, tab_item, desk, bulk)
-    tab.next.click(desk.step("next"), at, moved, api_name="review_next", **QUICK)
-    tab.previous.click(desk.step("previous"), at, moved, api_name="review_previous", **QUICK)
-    tab.skip.click(desk.skip, at, moved, api_name="review_skip", **QUICK)
+    tab.next.click(desk.step("next"), at, moved, api_name="review_next", **options)
+    tab.previous.click(desk.step("previous"), at, moved, api_name="review_previous", **options)
+    tab.skip.click(desk.skip, at, moved, api_name="review_skip", **options)
     said = {*at, tab.revision, tab.reasons, tab.note, tab.reviewer, tab.decided}
     decided = {*moved, tab.decided}
     buttons: dict[Verdict, gr.Button] = {"approve": tab.approve, "edit": tab.edit, "reject": tab.reject}
     for verdict, button in buttons.items():
-        button.click(desk.decide(verdict), said, decided, api_name=f"review_{verdict}", **QUICK)
-    tab.undo.click(desk.undo, said, decided, api_name="review_undo", **QUICK)
-    tab.draft_id.change(desk.context, {tab.draft_id}, {tab.others, tab.nearest}, api_name="review_context", **QUICK)
+        button.click(desk.decide(verdict), said, decided, api_name=f"review_{verdict}", **options)
+    tab.undo.click(desk.undo, said, decided, api_name="review_undo", **options)
+    tab.draft_id.change(desk.context, {tab.draft_id}, {tab.others, tab.nearest}, api_name="review_context", **options)
     # Not `input`: Gradio 6.31 swallows the first one after an update, so a pasted text would go unchecked.
     tab.copy.change(
         desk.recheck,
@@ -48,15 +49,15 @@ def build_review_tab(session: Session, page: gr.Blocks, tab_item: gr.Tab, rememb
         {tab.difference, tab.count, tab.findings},
         trigger_mode="always_last",
         api_name="review_recheck",
-        **QUICK,
+        **options,
     )
     _wire_list(tab, bulk)
-    _wire_leases(page, tab_item, desk)
+    _wire_leases(tab, page, tab_item, desk)
 
 
 def _wire_both(tab: ReviewTab, tab_item: gr.Tab, desk: ReviewDesk, bulk: BulkDesk) -> None:
     """What concerns the one draft or the list, whichever is shown."""
-    filters, view = tab.filters, tab.bulk
+    filters, view, options = tab.filters, tab.bulk, direct(tab.notice)
 
     def either(
         one: Callable[[Values, gr.Request], Values], many: Callable[[Values, gr.Request], Values]
@@ -68,37 +69,37 @@ def _wire_both(tab: ReviewTab, tab_item: gr.Tab, desk: ReviewDesk, bulk: BulkDes
 
     at = {*filters, tab.draft_id, tab.copy, tab.skipped, view.size, view.rows, view.listed, view.passed}
     moved = {*tab.focus, tab.skipped, *view.outputs}
-    tab_item.select(either(desk.resume, bulk.resume), at, moved, api_name="review_open", **QUICK)
+    tab_item.select(either(desk.resume, bulk.resume), at, moved, api_name="review_open", **options)
     refresh, offered = either(desk.head, bulk.refresh), {*moved, *filters} - {filters.brand, filters.order}
-    filters.brand.input(either(desk.brand, bulk.brand), at, offered, api_name="review_brand", **QUICK)
+    filters.brand.input(either(desk.brand, bulk.brand), at, offered, api_name="review_brand", **options)
     for part in (filters.channel, filters.author, filters.worst, filters.locale, filters.order):
-        part.input(refresh, at, moved, api_name=f"review_by_{part.elem_id.removeprefix('review-')}", **QUICK)
-    filters.text.submit(refresh, at, moved, api_name="review_search", **QUICK)
+        part.input(refresh, at, moved, api_name=f"review_by_{part.elem_id.removeprefix('review-')}", **options)
+    filters.text.submit(refresh, at, moved, api_name="review_search", **options)
 
 
 def _wire_list(tab: ReviewTab, bulk: BulkDesk) -> None:
     """What the list's own buttons do."""
-    view = tab.bulk
+    view, options = tab.bulk, direct(tab.notice)
     at = {*tab.filters, tab.draft_id, tab.copy, tab.skipped, *view.outputs}
     listed = {*view.outputs, tab.position, tab.notice}
-    view.open.click(bulk.open, at, listed, api_name="review_bulk_open", **QUICK)
-    view.close.click(bulk.close, at, {*listed, *tab.focus, tab.skipped}, api_name="review_bulk_close", **QUICK)
+    view.open.click(bulk.open, at, listed, api_name="review_bulk_open", **options)
+    view.close.click(bulk.close, at, {*listed, *tab.focus, tab.skipped}, api_name="review_bulk_close", **options)
     for size, button in view.sizes.items():
-        button.click(bulk.resize(size), at, listed, api_name=f"review_bulk_{size}", **QUICK)
+        button.click(bulk.resize(size), at, listed, api_name=f"review_bulk_{size}", **options)
     said, done = {*at, tab.reviewer, tab.decided}, {*listed, tab.decided}
-    approved = view.approve.click(bulk.approve, said, done, api_name="review_bulk_approve", **QUICK)
+    approved = view.approve.click(bulk.approve, said, done, api_name="review_bulk_approve", **options)
     approved.then(None, js=FIRST_ROW)
-    view.undo.click(bulk.undo, said, done, api_name="review_bulk_undo", **QUICK)
+    view.undo.click(bulk.undo, said, done, api_name="review_bulk_undo", **options)
     view.rows.change(None, view.rows, view.approve, js=COUNTED)
 
 
-def _wire_leases(page: gr.Blocks, tab_item: gr.Tab, desk: ReviewDesk) -> None:
+def _wire_leases(tab: ReviewTab, page: gr.Blocks, tab_item: gr.Tab, desk: ReviewDesk) -> None:
     """Leases last while the tab is looked at, and end with the page."""
-    renewal = gr.Timer(RENEW_S, active=False)
+    renewal, options = gr.Timer(RENEW_S, active=False), direct(tab.notice)
 
     def looked_at(event: gr.SelectData) -> gr.Timer:
         return gr.Timer(active=event.value == tab_item.label)
 
-    tab_item.parent.select(looked_at, None, renewal, api_name="review_looked_at", **QUICK)
-    renewal.tick(desk.renew, api_name="review_renew", **QUICK)
+    tab_item.parent.select(looked_at, None, renewal, api_name="review_looked_at", **options)
+    renewal.tick(desk.renew, api_name="review_renew", **options)
     page.unload(desk.leave)

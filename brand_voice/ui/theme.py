@@ -164,7 +164,7 @@ button[role=tab].selected { color: var(--body-text-color) !important; font-weigh
 .bv-bulk:has(#review-bulk-size :placeholder-shown),
 body:has(#review-bulk-size :is(textarea, input):not(:placeholder-shown)) :is(.bv-desk, #review-bulk-open) {
   display: none !important; }
-.bv-bulk .row > button { flex-grow: 0 !important; }
+.bv-bulk .row > button { flex-grow: 0 !important; white-space: nowrap; }
 .bv-rows { padding: 0 !important; }
 .bv-rows .wrap { flex-direction: column; flex-wrap: nowrap; gap: 0 !important; }
 .bv-rows .wrap label { align-items: flex-start; width: 100%; padding: 8px !important; border-radius: 6px;
@@ -172,7 +172,7 @@ body:has(#review-bulk-size :is(textarea, input):not(:placeholder-shown)) :is(.bv
   color: var(--body-text-color) !important; font-weight: 400; box-shadow: none; }
 .bv-rows .wrap label:focus-within { background: var(--button-secondary-background-fill) !important; }
 .bv-rows .wrap input { margin-top: 4px; flex-shrink: 0; }
-.bv-rows .wrap span { display: block; min-width: 0; font-size: 15px; line-height: 1.5; white-space: pre-line;
+.bv-rows .wrap span { display: block; flex: 1; min-width: 0; font-size: 15px; line-height: 1.5; white-space: pre-line;
   overflow-wrap: anywhere; unicode-bidi: plaintext; }
 .bv-rows .wrap span::first-line { font-size: 12px; color: var(--body-text-color-subdued); }
 
@@ -181,7 +181,7 @@ body:has(#review-bulk-size :is(textarea, input):not(:placeholder-shown)) :is(.bv
 :is(#keys-open, #keys-close) { font: inherit; font-size: 13px; padding: 3px 10px; border-radius: 6px; cursor: pointer;
   border: 1px solid var(--border-color-primary); background: var(--button-secondary-background-fill);
   color: var(--body-text-color); }
-#keys { margin: auto; width: min(760px, calc(100vw - 24px)); max-height: calc(100vh - 24px); padding: 20px;
+#keys { margin: auto !important; width: min(760px, calc(100vw - 24px)); max-height: calc(100vh - 24px); padding: 20px;
   overflow: auto; border: 1px solid var(--border-color-primary); border-radius: 10px;
   background: var(--block-background-fill); color: var(--body-text-color); }
 #keys::backdrop { background: rgb(0 0 0 / 0.45); }

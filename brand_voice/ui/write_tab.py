@@ -9,6 +9,7 @@ from brand_voice.errors import BrandVoiceError
 from brand_voice.records import Author
 from brand_voice.ui.brief_form import BriefForm, Values, build_brief_form
 from brand_voice.ui.copy_view import told
+from brand_voice.ui.events import quick
 from brand_voice.ui.session import Session
 from brand_voice.ui.side import Side, Writing, build_side, quiet
 
@@ -33,22 +34,22 @@ def build_write_tab(session: Session, page: gr.Blocks) -> None:
     watch = gr.Timer(WATCH_S, active=False)
     tab = _Handlers(session, form, notice, sides, watch)
     fields, every_side = set(form), set().union(*(side.outputs for side in sides))
-    quick = {"show_progress": "hidden"}
-    page.load(tab.idle, {form.brand}, {*every_side, watch}, api_name="write_idle", **quick)
-    watch.tick(tab.watch, {form.brand}, {*every_side, watch}, api_name="write_watch", **quick)
-    form.brand.input(tab.brand, {form.brand}, {*fields, *every_side, notice, watch}, api_name="write_brand", **quick)
-    form.product.input(tab.product, {form.brand, form.product}, fields, api_name="write_product", **quick)
-    example.click(tab.example, fields, {*fields, notice}, api_name="write_example", **quick)
-    go.click(tab.write, fields, {*every_side, notice}, api_name="write", concurrency_limit=8, **quick)
+    options = quick(notice)
+    page.load(tab.idle, {form.brand}, {*every_side, watch}, api_name="write_idle", **options)
+    watch.tick(tab.watch, {form.brand}, {*every_side, watch}, api_name="write_watch", **options)
+    form.brand.input(tab.brand, {form.brand}, {*fields, *every_side, notice, watch}, api_name="write_brand", **options)
+    form.product.input(tab.product, {form.brand, form.product}, fields, api_name="write_product", **options)
+    example.click(tab.example, fields, {*fields, notice}, api_name="write_example", **options)
+    go.click(tab.write, fields, {*every_side, notice}, api_name="write", concurrency_limit=8, **options)
     for side in sides:
         wants = {form.brand, side.nearest}
-        side.load.click(tab.loader(side), wants, {*fields, notice}, api_name=f"write_load_{side.author}", **quick)
+        side.load.click(tab.loader(side), wants, {*fields, notice}, api_name=f"write_load_{side.author}", **options)
         side.send.click(
             side.send_to_review,
             [side.token],
             {side.send, side.sent},
             api_name=f"write_send_{side.author}",
-            **quick,
+            **options,
         )
 
 
