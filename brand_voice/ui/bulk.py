@@ -102,13 +102,13 @@ class BulkDesk:
         if narrowed.worst not in (None, "none"):
             self._store.release(holder(request))
             what = "This list holds drafts without findings; the filter Worst finding asks for others."
-            return view.shown(()) | {tab.position: what} | self._told("")
+            return view.shown(()) | {view.position: what} | self._told("")
         left_out = (*values[tab.skipped], *values[view.passed])
         narrowed = narrowed._replace(worst="none", skipped=left_out)
         brand, limit = values[filters.brand], int(values[view.size])
         items = self._store.claim_list(brand, holder(request), narrowed=narrowed, limit=limit)
         shown = view.shown(items, unticked)
-        return shown | {tab.position: self._position(brand, narrowed, len(items))} | self._told("")
+        return shown | {view.position: self._position(brand, narrowed, len(items))} | self._told("")
 
     def _position(self, brand: str, narrowed: Narrowed, shown: int) -> str:
         if shown:

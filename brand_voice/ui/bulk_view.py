@@ -13,6 +13,7 @@ import gradio as gr
 from brand_voice.store.queue import QueueItem
 from brand_voice.ui.brief_form import Values
 from brand_voice.ui.copy_view import spoken
+from brand_voice.ui.side import quiet
 
 SIZES = (10, 25, 50)
 HEADING_CHARS, MESSAGE_CHARS = 46, 16
@@ -26,6 +27,7 @@ class BulkView(NamedTuple):
 
     open: gr.Button
     close: gr.Button
+    position: gr.Textbox
     sizes: dict[int, gr.Button]
     size: gr.Textbox
     """How many rows are wanted; empty while drafts are shown one by one."""
@@ -40,7 +42,7 @@ class BulkView(NamedTuple):
     @property
     def outputs(self) -> set[gr.Component]:
         """What changes with the list."""
-        return {self.size, self.rows, self.listed, self.passed}
+        return {self.position, self.size, self.rows, self.listed, self.passed}
 
     def shown(self, items: tuple[QueueItem, ...], unticked: Container[str] = ()) -> Values:
         """Updates that show these drafts, all ticked but those."""
@@ -55,6 +57,7 @@ def build_bulk_view(opener: gr.Button) -> BulkView:
     """Lay the list out; the style sheet hides it as long as its size is empty, and the rest of the desk after that."""
     with gr.Column(elem_classes=["bv-card", "bv-bulk"]):
         gr.HTML("<h2>Drafts without findings</h2>", padding=False, elem_classes="bv-title")
+        position = quiet("How many", elem_id="review-bulk-position", subdued=True)
         with gr.Row():
             sizes = {
                 size: gr.Button(f"{size} ({key})", size="sm", elem_id=f"review-bulk-{size}", min_width=70)
@@ -71,6 +74,7 @@ def build_bulk_view(opener: gr.Button) -> BulkView:
     return BulkView(
         open=opener,
         close=close,
+        position=position,
         sizes=sizes,
         size=size,
         rows=rows,

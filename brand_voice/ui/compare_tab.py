@@ -59,7 +59,7 @@ def build_compare_tab(session: Session, page: gr.Blocks, tab_item: gr.Tab, remem
     """Lay the tab out and wire it; `remembered` keeps the voter's name in the browser, as for reviews."""
     tab = _layout(session)
     handlers = _Handlers(session, Booth(session), tab)
-    options = quick(tab.notice)
+    options = quick(tab.token)
     who = {tab.brand, tab.first, tab.second, tab.voter}
     page.load(lambda name: name, remembered, tab.voter, api_name="compare_voter", **options)
     tab.voter.blur(lambda name: name, tab.voter, remembered, api_name="compare_remember", **options)

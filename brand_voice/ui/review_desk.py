@@ -174,25 +174,28 @@ class ReviewDesk:
         return self._store.claim(values[filters.brand], holder(request), narrowed=narrowed, **place)
 
     def _empty(self, values: Values, request: gr.Request) -> Values:
-        tab, brand = self._tab, values[self._tab.filters.brand]
+        tab = self._tab
         self._store.release(holder(request))
+        return {tab.draft_id: "", tab.revision: "", tab.position: self._nothing(values)} | self._told("")
+
+    def _nothing(self, values: Values) -> str:
+        brand = values[self._tab.filters.brand]
         name = self._session.folder(brand).guide.name
         if self._tab.filters.narrowed(values).leaves_out:
-            what = f"Nothing of {name} that fits the filters waits, or somebody else holds it."
-        else:
-            what = f"Nothing of {name} waits for review, or somebody else holds it. Send a text from the Write tab, "
-            what += f"or run: brand-voice generate --brand {brand}"
-        return {tab.draft_id: "", tab.revision: "", tab.position: what} | self._told("")
+            return f"Nothing of {name} that fits the filters waits, or somebody else holds it."
+        what = f"Nothing of {name} waits for review, or somebody else holds it. Send a text from the Write tab, "
+        return f"{what}or run: brand-voice generate --brand {brand}"
 
     def _focus(self, values: Values, item: QueueItem) -> Values:
         tab, draft, brief = self._tab, item.draft, item.brief
         findings = item.screening.findings if item.screening else self._screen(draft.text, brief).findings
+        # Of another draft the page asks for the position itself (`context`): counting is for after the text is there.
         has_spans = any(f.start is not None for f in findings)
         return {
             **tab.brief.shown(brief),
             tab.draft_id: draft.id,
             tab.revision: str(item.revision),
-            tab.position: self._position(values, draft.id),
+            **({tab.position: self._position(values, draft.id)} if draft.id == values[tab.draft_id] else {}),
             tab.who: f"{draft.author.capitalize()} · {draft.adapter or draft.model}",
             tab.marked: highlighted(draft.text, findings) if has_spans else [],
             tab.copy: draft.text,
@@ -204,15 +207,17 @@ class ReviewDesk:
         }
 
     def context(self, values: Values) -> Values:
-        """What the text in focus is held against: the other texts for its brief, and the approved one most like it."""
-        item = self._store.item(values[self._tab.draft_id])
+        """Where the draft in focus stands, the other texts for its brief, and the approved one most like it."""
+        tab = self._tab
+        item = self._store.item(values[tab.draft_id])
         if item is None:
-            return {self._tab.others: "", self._tab.nearest: ""}
+            return {tab.position: self._nothing(values), tab.others: "", tab.nearest: ""}
         others = (f"{_status(other)}: {other.text}" for other in self._store.others(item.draft.id))
         approved = self._store.approved_texts(item.draft.brand, item.brief.channel, but=item.brief.hash)
         found = nearest(masked(item.draft.text, item.brief), approved)
         like = f"{found[1]:.0%} alike: {approved[found[0]]}" if found else ""
-        return {self._tab.others: "\n".join(others), self._tab.nearest: like}
+        position = self._position(values, item.draft.id)
+        return {tab.position: position, tab.others: "\n".join(others), tab.nearest: like}
 
     def _position(self, values: Values, draft_id: str) -> str:
         filters = self._tab.filters

@@ -24,7 +24,7 @@ def build_review_tab(session: Session, page: gr.Blocks, tab_item: gr.Tab, rememb
     It has to stand outside of the tabs: Gradio (6.31) reads it only where it is mounted, and a tab is so when opened.
     """
     tab = build_review_parts(session)
-    options = direct(tab.notice)
+    options = direct(tab.decided)
     desk = ReviewDesk(session, tab)
     bulk = BulkDesk(session, tab, desk)
     page.load(lambda name: name, remembered, tab.reviewer, api_name="review_reviewer", **options)
@@ -41,7 +41,8 @@ def build_review_tab(session: Session, page: gr.Blocks, tab_item: gr.Tab, rememb
     for verdict, button in buttons.items():
         button.click(desk.decide(verdict), said, decided, api_name=f"review_{verdict}", **options)
     tab.undo.click(desk.undo, said, decided, api_name="review_undo", **options)
-    tab.draft_id.change(desk.context, {tab.draft_id}, {tab.others, tab.nearest}, api_name="review_context", **options)
+    beside = {tab.position, tab.others, tab.nearest}
+    tab.draft_id.change(desk.context, {*tab.filters, tab.draft_id}, beside, api_name="review_context", **options)
     # Not `input`: Gradio 6.31 swallows the first one after an update, so a pasted text would go unchecked.
     tab.copy.change(
         desk.recheck,
@@ -57,7 +58,7 @@ def build_review_tab(session: Session, page: gr.Blocks, tab_item: gr.Tab, rememb
 
 def _wire_both(tab: ReviewTab, tab_item: gr.Tab, desk: ReviewDesk, bulk: BulkDesk) -> None:
     """What concerns the one draft or the list, whichever is shown."""
-    filters, view, options = tab.filters, tab.bulk, direct(tab.notice)
+    filters, view, options = tab.filters, tab.bulk, direct(tab.decided)
 
     def either(
         one: Callable[[Values, gr.Request], Values], many: Callable[[Values, gr.Request], Values]
@@ -79,9 +80,9 @@ def _wire_both(tab: ReviewTab, tab_item: gr.Tab, desk: ReviewDesk, bulk: BulkDes
 
 def _wire_list(tab: ReviewTab, bulk: BulkDesk) -> None:
     """What the list's own buttons do."""
-    view, options = tab.bulk, direct(tab.notice)
+    view, options = tab.bulk, direct(tab.decided)
     at = {*tab.filters, tab.draft_id, tab.copy, tab.skipped, *view.outputs}
-    listed = {*view.outputs, tab.position, tab.notice}
+    listed = {*view.outputs, tab.notice}
     view.open.click(bulk.open, at, listed, api_name="review_bulk_open", **options)
     view.close.click(bulk.close, at, {*listed, *tab.focus, tab.skipped}, api_name="review_bulk_close", **options)
     for size, button in view.sizes.items():
@@ -95,7 +96,7 @@ def _wire_list(tab: ReviewTab, bulk: BulkDesk) -> None:
 
 def _wire_leases(tab: ReviewTab, page: gr.Blocks, tab_item: gr.Tab, desk: ReviewDesk) -> None:
     """Leases last while the tab is looked at, and end with the page."""
-    renewal, options = gr.Timer(RENEW_S, active=False), direct(tab.notice)
+    renewal, options = gr.Timer(RENEW_S, active=False), direct(tab.decided)
 
     def looked_at(event: gr.SelectData) -> gr.Timer:
         return gr.Timer(active=event.value == tab_item.label)

@@ -162,7 +162,7 @@ button[role=tab].selected { color: var(--body-text-color) !important; font-weigh
 .bv-line { align-items: center; }
 .bv-line > button { flex-grow: 0 !important; }
 .bv-bulk:has(#review-bulk-size :placeholder-shown),
-body:has(#review-bulk-size :is(textarea, input):not(:placeholder-shown)) :is(.bv-desk, #review-bulk-open) {
+body:has(#review-bulk-size :is(textarea, input):not(:placeholder-shown)) :is(.bv-desk, .bv-line) {
   display: none !important; }
 .bv-bulk .row > button { flex-grow: 0 !important; white-space: nowrap; }
 .bv-rows { padding: 0 !important; }

@@ -34,7 +34,7 @@ def build_write_tab(session: Session, page: gr.Blocks) -> None:
     watch = gr.Timer(WATCH_S, active=False)
     tab = _Handlers(session, form, notice, sides, watch)
     fields, every_side = set(form), set().union(*(side.outputs for side in sides))
-    options = quick(notice)
+    options = quick(sides[0].token)
     page.load(tab.idle, {form.brand}, {*every_side, watch}, api_name="write_idle", **options)
     watch.tick(tab.watch, {form.brand}, {*every_side, watch}, api_name="write_watch", **options)
     form.brand.input(tab.brand, {form.brand}, {*fields, *every_side, notice, watch}, api_name="write_brand", **options)
