@@ -4,6 +4,7 @@ All rows are one component, a group of check boxes: it shows whatever it gets as
 many rows there are.
 """
 
+import re
 import textwrap
 from collections.abc import Container
 from typing import NamedTuple
@@ -16,8 +17,8 @@ from brand_voice.ui.copy_view import spoken
 from brand_voice.ui.side import quiet
 
 SIZES = (10, 25, 50)
-HEADING_CHARS, MESSAGE_CHARS = 46, 16
-"""What a row's first line may take, so that it is one on a telephone, too; and what is left to the message at least."""
+MESSAGE_CHARS = 60
+LONG_WORD = re.compile(r"\S{20}(?=\S)")
 COUNTED = "ticked => `Approve ${ticked.length} (Enter)`"
 """What the button says, told by the page itself: no tick has to travel."""
 
@@ -86,7 +87,10 @@ def build_bulk_view(opener: gr.Button) -> BulkView:
 
 
 def _row(item: QueueItem) -> str:
-    """A draft in two paragraphs: what it is for, then the text."""
-    what = f"{spoken(item.brief.channel)} · {' '.join(item.brief.product.name.split())} · "
-    left = max(MESSAGE_CHARS, HEADING_CHARS - len(what))
-    return f"{what}{textwrap.shorten(item.brief.key_message, left, placeholder=' …')}\n{item.draft.text.strip()}"
+    """A draft in two paragraphs: what it is for, in one line that is cut off where it must be, then the whole text."""
+    message = textwrap.shorten(item.brief.key_message, MESSAGE_CHARS, placeholder=" …")
+    what = f"{spoken(item.brief.channel)} · {' '.join(item.brief.product.name.split())} · {message}"
+    # The style sheet cuts off what does not fit into its line and cannot be broken: all of the one, none of the other.
+    unbroken = what.replace(" ", "\u00a0").replace("-", "\u2011")
+    text = LONG_WORD.sub("\\g<0>\u200b", item.draft.text.strip())
+    return f"{unbroken}\n{text}"

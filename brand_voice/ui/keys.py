@@ -143,9 +143,11 @@ SCRIPT = """
 """
 
 FIRST_ROW = """() => {
-  if (document.activeElement?.closest("#review-rows")) document.querySelector("#review-rows input")?.focus();
+  const row = document.querySelector("#review-rows input");
+  if (document.activeElement?.closest("#review-rows")) row?.focus({ preventScroll: true });
+  document.getElementById("review-notice").scrollIntoView({ block: "nearest" });
 }"""
-"""After a list gave way to the next: whoever was among its rows begins at the first one again."""
+"""After a list gave way to the next: what became of it is in view, and whoever was among its rows is at the first."""
 
 BUTTON = '<button type="button" id="keys-open" aria-haspopup="dialog">Keys <kbd>?</kbd></button>'
 

@@ -173,7 +173,7 @@ body:has(#review-bulk-size :is(textarea, input):not(:placeholder-shown)) :is(.bv
 .bv-rows .wrap label:focus-within { background: var(--button-secondary-background-fill) !important; }
 .bv-rows .wrap input { margin-top: 4px; flex-shrink: 0; }
 .bv-rows .wrap span { display: block; flex: 1; min-width: 0; font-size: 15px; line-height: 1.5; white-space: pre-line;
-  overflow-wrap: anywhere; unicode-bidi: plaintext; }
+  overflow: hidden; text-overflow: ellipsis; unicode-bidi: plaintext; }
 .bv-rows .wrap span::first-line { font-size: 12px; color: var(--body-text-color-subdued); }
 
 /* The key sheet. */
