@@ -40,13 +40,13 @@ HEADER = ("", "times", "median ms", "95th percentile ms", "longest ms")
 WORD = "coffee"
 WATCH = """(patience) => {
   const text = () => document.querySelector("#review-copy textarea").value;
-  const notice = () => document.querySelector("#review-notice textarea").value;
+  const said = () => ["notice", "position"].map((id) => document.querySelector(`#review-${id} textarea`).value);
   const before = text();
   window.nextText = new Promise((done, fail) => document.addEventListener("keydown", (event) => {
     const look = () => {
       const took = performance.now() - event.timeStamp;
       if (text() !== before) done(took);
-      else if (took > patience) fail(new Error(`no next text; the page says: ${notice()}`));
+      else if (took > patience) fail(new Error(`no next text; the page says: ${said().join(" ")}`));
       else setTimeout(look, 1);
     };
     look();

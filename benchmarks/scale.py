@@ -51,7 +51,7 @@ class Scale(NamedTuple):
 FULL = Scale()
 QUICK = Scale(
     screening_s=0.2,
-    stored_drafts=600,
+    stored_drafts=3_000,  # enough that its narrowest filter does not run out
     claims=10,
     decisions=5,
     rows=24,
