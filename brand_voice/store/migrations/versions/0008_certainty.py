@@ -7,8 +7,8 @@ drafts themselves: SQLite (3.40) does, to test what the index's own condition sa
 import sqlalchemy as sa
 from alembic import op
 
-revision = "0006"
-down_revision = "0005"
+revision = "0008"
+down_revision = "0007"
 
 WAITING = sa.text("failure IS NULL AND verdict IS NULL")
 CERTAINTY = "coalesce(mean_logprob, 1)"
