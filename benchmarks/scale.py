@@ -8,6 +8,12 @@ class Scale(NamedTuple):
 
     screening_s: float = 3.0
     """CPU seconds per brand."""
+    stored_drafts: int = 100_000
+    """Drafts behind the review queue, half of them waiting."""
+    claims: int = 300
+    """Drafts taken from the store, per filter."""
+    decisions: int = 100
+    """Drafts decided on in the browser, per filter."""
     rows: int = 2048
     """Briefs of one run of `write`."""
     trial_rows: int = 1024
@@ -45,6 +51,9 @@ class Scale(NamedTuple):
 FULL = Scale()
 QUICK = Scale(
     screening_s=0.2,
+    stored_drafts=3_000,  # enough that its narrowest filter does not run out
+    claims=10,
+    decisions=5,
     rows=24,
     trial_rows=24,
     pairs=1,

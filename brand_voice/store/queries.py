@@ -3,7 +3,7 @@
 from collections.abc import Iterable, Sequence
 from typing import Any, NamedTuple, get_args
 
-from sqlalchemy import ColumnElement, Connection, Select, and_, func, select
+from sqlalchemy import Column, ColumnElement, Connection, Select, and_, func, or_, select
 from sqlalchemy.dialects.sqlite import insert
 
 from brand_voice.errors import ConflictError, StoreError
@@ -44,33 +44,54 @@ def ballot_rows(brand: str) -> Select[Any]:
     return query.join(briefs, its_brief).where(votes.c.brand == brand).order_by(votes.c.seq)
 
 
-def seq_of(connection: Connection, draft_id: str) -> int:
-    """Place of a draft in the order of arrival.
+def stretches(
+    connection: Connection, draft_id: str, key: Sequence[Column[Any]], *, is_backward: bool = False
+) -> tuple[ColumnElement[bool], ...]:
+    """Conditions for what stands after a draft (or before it) in the order of `key`, the nearest stretch first.
+
+    In pieces, because each piece is a range of an index; SQLite (3.40) reads the whole condition, be it an `OR` or a
+    row value with `seq` in it, from the first draft that is as certain.
 
     Raises:
         StoreError: no such draft.
     """
-    seq = connection.execute(select(drafts.c.seq).where(drafts.c.id == draft_id)).scalar()
-    if seq is None:
+    own = connection.execute(select(*key).where(drafts.c.id == draft_id)).first()
+    if own is None:
         raise StoreError(f"no draft {draft_id!r} to continue after", remedy="start again at the head of the queue")
-    return int(seq)
+    found = []
+    for place in reversed(range(len(key))):
+        same = [column == value for column, value in zip(key[:place], own, strict=False)]
+        beyond = key[place] < own[place] if is_backward else key[place] > own[place]
+        found.append(and_(*same, beyond))
+    return tuple(found)
 
 
-def place_of(connection: Connection, draft_id: str, *waiting: ColumnElement[bool]) -> Place:
-    """Place of a draft among those that fulfil the conditions.
+def place_of(
+    connection: Connection, draft_id: str, waiting: Sequence[ColumnElement[bool]], key: Sequence[Column[Any]]
+) -> Place:
+    """Place of a draft among those that fulfil the conditions, in the order of `key`.
 
     Raises:
         StoreError: no such draft.
     """
-    seq = seq_of(connection, draft_id)
-    before, after = (*waiting, drafts.c.seq < seq), (*waiting, drafts.c.seq > seq)
-    ids = select(drafts.c.id)
+    before = stretches(connection, draft_id, key, is_backward=True)
+    after = stretches(connection, draft_id, key)
+    counts = select(func.count().filter(or_(*before)), func.count()).select_from(drafts).where(*waiting)
+    number_before, total = connection.execute(counts).one()
+    ids = select(drafts.c.id).where(*waiting).limit(1)
+    backward = ids.order_by(*(column.desc() for column in key))
     return Place(
-        position=count(connection, *before) + 1,
-        total=count(connection, *waiting),
-        previous=connection.execute(ids.where(*before).order_by(drafts.c.seq.desc()).limit(1)).scalar(),
-        next=connection.execute(ids.where(*after).order_by(drafts.c.seq).limit(1)).scalar(),
+        position=number_before + 1,
+        total=total,
+        previous=_first(connection, [backward.where(stretch) for stretch in before]),
+        next=_first(connection, [ids.order_by(*key).where(stretch) for stretch in after]),
     )
+
+
+def _first(connection: Connection, queries: Iterable[Select[Any]]) -> str | None:
+    """The first id that any of the queries finds."""
+    found = (connection.execute(query).scalar() for query in queries)
+    return next((id_ for id_ in found if id_ is not None), None)
 
 
 def screenings_of(connection: Connection, draft_ids: Sequence[str], revision: int) -> dict[str, Screening]:

@@ -14,6 +14,7 @@ from typing import NamedTuple, Self
 from sqlalchemy import and_, bindparam, delete, select, update
 from sqlalchemy.dialects.sqlite import insert
 
+from brand_voice.errors import ConflictError
 from brand_voice.records import (
     Answer,
     Approved,
@@ -216,6 +217,23 @@ class Store(Dismissals, Ledger, Queue, Staff):
                 check_turn(connection, review)
                 connection.execute(insert(reviews), review.model_dump(mode="json"))
             add_screenings(connection, screened)
+
+    def add_reviews_in_turn(self, new: Iterable[Review]) -> dict[str, ConflictError]:
+        """Append those verdicts, none of them an edit, whose turn it is; return why the others were not, by draft id.
+
+        Raises:
+            StoreError: a draft is unknown or failed, or a revision would be skipped; then none is stored.
+        """
+        refused = {}
+        with self._database.write() as connection:
+            for review in new:
+                try:
+                    check_turn(connection, review)
+                except ConflictError as error:
+                    refused[review.draft_id] = error
+                else:
+                    connection.execute(insert(reviews), review.model_dump(mode="json"))
+        return refused
 
     def reviews(self, draft_id: str) -> tuple[Review, ...]:
         """All verdicts on a draft, the first one first."""

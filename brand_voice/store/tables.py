@@ -9,6 +9,7 @@ stays, with the drafts written for it. `drafts.revision` and `drafts.verdict` ca
 none) and its verdict (null: none, or undone); a trigger writes them in the transaction of the review. Without them,
 finding the next draft that waits would walk all reviewed ones. `channel` and `locale` (of its brief) and `worst` (the
 severest finding of its last screening, or `none`) are triggers' copies too: what the queue is filtered by.
+`certainty` is computed: `mean_logprob`, or 1 where there is none, which is more than any log-probability.
 """
 
 from sqlalchemy import (
@@ -16,6 +17,7 @@ from sqlalchemy import (
     Boolean,
     CheckConstraint,
     Column,
+    Computed,
     Float,
     ForeignKey,
     ForeignKeyConstraint,
@@ -72,14 +74,17 @@ drafts = Table(
     Column("channel", Text),
     Column("locale", Text),
     Column("worst", Text),
+    Column("certainty", Float, Computed("coalesce(mean_logprob, 1)", persisted=False)),
     ForeignKeyConstraint(["brand", "brief_id", "brief_hash"], ["briefs.brand", "briefs.id", "briefs.hash"]),
 )
 Index("drafts_by_brand", drafts.c.brand, drafts.c.failure, drafts.c.id)
 Index("drafts_by_brief", drafts.c.brand, drafts.c.brief_id, drafts.c.brief_hash)
 WAITING = and_(drafts.c.failure.is_(None), drafts.c.verdict.is_(None))
 """Which drafts wait for a verdict: the partial indexes' own condition."""
-Index("drafts_waiting", drafts.c.brand, drafts.c.seq, sqlite_where=WAITING)
-Index("drafts_waiting_by_author", drafts.c.brand, drafts.c.author, drafts.c.seq, sqlite_where=WAITING)
+_OF_BRAND = (drafts.c.brand, drafts.c.failure, drafts.c.verdict)
+_FILTERS = (drafts.c.channel, drafts.c.author, drafts.c.worst, drafts.c.locale)
+Index("drafts_waiting", *_OF_BRAND, drafts.c.seq, *_FILTERS, sqlite_where=WAITING)
+Index("drafts_waiting_by_certainty", *_OF_BRAND, drafts.c.certainty, drafts.c.seq, *_FILTERS, sqlite_where=WAITING)
 Index(
     "drafts_waiting_by_kind",
     *(drafts.c.brand, drafts.c.channel, drafts.c.author, drafts.c.worst, drafts.c.seq),

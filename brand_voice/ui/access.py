@@ -20,6 +20,8 @@ from brand_voice.people import Person, Role
 from brand_voice.store.staff import Staff
 
 Handler = Callable[..., Any]
+Declare = Callable[[Handler], Handler]
+"""Puts a handler behind the check of a role."""
 
 
 class Access:
@@ -30,7 +32,7 @@ class Access:
         self._staff = staff
         self.has_login = bool(staff.people())
 
-    def needs(self, least: Role) -> Callable[[Handler], Handler]:
+    def needs(self, least: Role) -> Declare:
         """Make a handler that runs only for callers of at least this role; Gradio fills its parameters as before."""
 
         def declare(handler: Handler) -> Handler:

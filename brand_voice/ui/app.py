@@ -19,13 +19,14 @@ from brand_voice.chat import LOOPBACK
 from brand_voice.errors import ServeError
 from brand_voice.serve import StudentServer
 from brand_voice.settings import Settings
+from brand_voice.ui import keys
 from brand_voice.ui.access import check_roles
 from brand_voice.ui.compare_tab import build_compare_tab
 from brand_voice.ui.door import Door, Gate
 from brand_voice.ui.header import build_header
 from brand_voice.ui.review_tab import build_review_tab
 from brand_voice.ui.session import Session
-from brand_voice.ui.theme import CSS, HEAD, theme
+from brand_voice.ui.theme import CSS, theme
 from brand_voice.ui.write_tab import build_write_tab
 from brand_voice.workspace import Workspace
 
@@ -128,7 +129,7 @@ def _launch_options(session: Session) -> dict[str, Any]:
         "max_file_size": MAX_FILE_SIZE,
         "theme": theme(),
         "css": CSS,
-        "head": HEAD,
+        "head": keys.head(),
     }
 
 

@@ -12,6 +12,7 @@ from brand_voice.answer_files import EDITED_SOURCE_TYPE, SOURCE_TYPE, table_csv
 from brand_voice.errors import InputError
 from brand_voice.ui.brief_form import Values
 from brand_voice.ui.copy_view import difference, told
+from brand_voice.ui.events import quick
 from brand_voice.ui.parts import copy_text, offered, quiet
 from brand_voice.ui.session import Kept, Session
 from brand_voice.ui.side import Side
@@ -116,10 +117,10 @@ def build_at_hand(session: Session, sides: Sequence[Side]) -> AtHand:
         export = offered("Export all texts (CSV)", "write-export")
     file = gr.Textbox(visible="hidden", elem_id="write-file")
     panel = AtHand(session, sides, first, second, shown, equal, export, file)
-    quick, copywriter = {"show_progress": "hidden"}, session.access.needs("copywriter")
+    options, copywriter = quick(sides[0].nearest), session.access.needs("copywriter")
     for name, event in (("first", first.input), ("second", second.input), ("open", fold.expand)):
-        event(copywriter(panel.compared), {first, second}, {shown, equal}, api_name=f"difference_{name}", **quick)
-    made = export.click(copywriter(panel.exported), panel.wants, {file}, api_name="write_export", **quick)
+        event(copywriter(panel.compared), {first, second}, {shown, equal}, api_name=f"difference_{name}", **options)
+    made = export.click(copywriter(panel.exported), panel.wants, {file}, api_name="write_export", **options)
     made.then(None, file, None, js=DOWNLOAD)
     return panel
 

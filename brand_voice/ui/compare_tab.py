@@ -15,6 +15,7 @@ from brand_voice.ui.booth import Booth, Match, Pair
 from brand_voice.ui.brief_form import Values, brand_choices
 from brand_voice.ui.brief_view import BriefView, build_brief_view
 from brand_voice.ui.copy_view import counter, highlighted, sentences, spoken, told
+from brand_voice.ui.events import quick
 from brand_voice.ui.parts import copy_text, quiet
 from brand_voice.ui.session import STUDENT, TEACHER, Session
 from brand_voice.vote import MARGIN, Result, Slice
@@ -59,30 +60,30 @@ def build_compare_tab(session: Session, page: gr.Blocks, tab_item: gr.Tab, remem
     """Lay the tab out and wire it; `remembered` keeps the voter's name in the browser, as for reviews."""
     tab = _layout(session)
     handlers = _Handlers(session, Booth(session), tab)
-    quick, copywriter = {"show_progress": "hidden"}, session.access.needs("copywriter")
+    options, copywriter = quick(tab.token), session.access.needs("copywriter")
     who = {tab.brand, tab.first, tab.second, tab.voter}
-    page.load(copywriter(name_of), remembered, tab.voter, api_name="compare_voter", **quick)
-    tab.voter.blur(copywriter(name_of), tab.voter, remembered, api_name="compare_remember", **quick)
+    page.load(copywriter(name_of), remembered, tab.voter, api_name="compare_voter", **options)
+    tab.voter.blur(copywriter(name_of), tab.voter, remembered, api_name="compare_remember", **options)
     choosers = {tab.first, tab.second, tab.card, tab.notice}
-    tab_item.select(copywriter(handlers.contenders), who, choosers, api_name="compare_open", **quick)
-    tab.brand.input(copywriter(handlers.brand), who, {*choosers, *tab.desk}, api_name="compare_brand", **quick)
+    tab_item.select(copywriter(handlers.contenders), who, choosers, api_name="compare_open", **options)
+    tab.brand.input(copywriter(handlers.brand), who, {*choosers, *tab.desk}, api_name="compare_brand", **options)
     for side in (tab.first, tab.second):
         side.input(
             copywriter(handlers.match),
             who,
             {*tab.desk, tab.card},
             api_name=f"compare_{side.elem_id.removeprefix('compare-')}",
-            **quick,
+            **options,
         )
     asked = copywriter(handlers.next)
-    tab.next.click(asked, who, {*tab.desk, tab.next}, api_name="compare_next", concurrency_limit=8, **quick)
+    tab.next.click(asked, who, {*tab.desk, tab.next}, api_name="compare_next", concurrency_limit=8, **options)
     for choice, button in tab.choices.items():
         button.click(
             copywriter(handlers.voter(choice)),
             {*who, tab.token, tab.reason},
             {*tab.desk, tab.card},
             api_name=f"compare_vote_{choice}",
-            **quick,
+            **options,
         )
 
 

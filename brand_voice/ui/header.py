@@ -5,6 +5,7 @@ import html
 import gradio as gr
 
 from brand_voice.people import Person
+from brand_voice.ui import keys
 from brand_voice.ui.session import Session
 
 
@@ -27,7 +28,8 @@ def _header(session: Session, person: Person | None = None) -> str:
     return (
         f'<header class="bv-header"{role}><h1>brand_voice</h1>'
         f"<p>{count} brand{'' if count == 1 else 's'}. The brands that come with it are fictional, "
-        f"and their recorded copy was written by a language model.</p>{_who(person) if person else ''}</header>"
+        f"and their recorded copy was written by a language model.</p>{keys.BUTTON}{_who(person) if person else ''}"
+        f"</header>{keys.sheet()}"
     )
 
 

@@ -1,8 +1,9 @@
 """What the Review tab does: the queue is walked, a draft is held while it is read, verdicts are stored and taken back.
 
 The id of the draft in focus and the number of its last review travel with the page (hidden fields), so that a verdict
-is on the draft somebody sees, however fast the keys come. For ten minutes the draft a page shows is given to nobody
-else. Whoever decides second all the same is told so; the first verdict stands.
+is on the draft somebody sees, however fast the keys come. The draft a page shows is given to nobody else until the
+page goes on or is closed, or ten minutes pass in which nobody looked at the tab. Whoever decides second all the same is
+told so; the first verdict stands.
 """
 
 from collections.abc import Callable
@@ -20,6 +21,7 @@ from brand_voice.ui.brief_form import Values
 from brand_voice.ui.copy_view import counter, difference, highlighted, sentences, spoken, told
 from brand_voice.ui.review_parts import ReviewTab
 from brand_voice.ui.session import Session
+from brand_voice.ui.verdicts import take_back
 
 MAX_UNDO = 50
 DONE: dict[Verdict, str] = {"approve": "Approved.", "edit": "Edit saved.", "reject": "Rejected."}
@@ -41,15 +43,22 @@ class ReviewDesk:
         """Another brand: its own choices, and the head of its queue."""
         filters = self._tab.filters
         offered = filters.offered(self._session.folder(values[filters.brand]).guide)
-        fresh = values | {part: "" for part in filters if part is not filters.brand}
-        return offered | {self._tab.skipped: []} | self._shown(fresh, request, after=None)
+        return offered | {self._tab.skipped: []} | self._shown(filters.cleared(values), request, after=None)
 
     def resume(self, values: Values, request: gr.Request) -> Values:
         """Back on the tab: the draft in focus stays as it is, if it still waits and is not somebody else's by now."""
         current = values[self._tab.draft_id]
-        if not current or self._store.hold(current, _holder(request)) is None:
+        if not current or self._store.hold(current, holder(request)) is None:
             return self.head(values, request)
         return {self._tab.position: self._position(values, current)}
+
+    def renew(self, request: gr.Request) -> None:
+        """Somebody still looks at the tab: what the page holds it holds a while longer."""
+        self._store.renew(holder(request))
+
+    def leave(self, request: gr.Request) -> None:
+        """The page is closed: what it held is free."""
+        self._store.release(holder(request))
 
     def step(self, way: Literal["next", "previous"]) -> Callable[[Values, gr.Request], Values]:
         """A handler that goes to the next or the previous draft; the ends are ends."""
@@ -90,7 +99,7 @@ class ReviewDesk:
                 )
             except BrandVoiceError as error:
                 return self._told(told(error))
-            done = [*values[self._tab.decided], [decided.draft_id, decided.revision]][-MAX_UNDO:]
+            done = [*values[self._tab.decided], [[decided.draft_id, decided.revision]]][-MAX_UNDO:]
             shown = self._shown(values, request, after=current)
             notice = " ".join(filter(None, (said, shown[self._tab.notice])))
             return shown | self._told(notice) | {self._tab.decided: done}
@@ -98,28 +107,19 @@ class ReviewDesk:
         return store_verdict
 
     def undo(self, values: Values, request: gr.Request) -> Values:
-        """Take this page's last verdict back, unless somebody decided since; its draft waits again, in focus."""
+        """Take this page's last act back, unless somebody decided since; its first draft is in focus again."""
         tab = self._tab
         if not values[tab.decided]:
             return self._told("There is nothing to undo: this page has stored no verdict yet.")
-        *earlier, (draft_id, revision) = values[tab.decided]
-        item = self._store.item(draft_id)
-        if item is None or item.revision != revision:
-            return self._told("Somebody decided on that draft since; nothing was undone.") | {tab.decided: earlier}
+        *earlier, act = values[tab.decided]
         try:
-            undone, _ = review(
-                item.draft,
-                item.brief,
-                self._screen,
-                verdict="undo",
-                reviewer=name_of(request, values[tab.reviewer]),
-                revision=revision + 1,
-            )
-            self._store.add_review(undone)
+            outcome = take_back(self._session, act, name_of(request, values[tab.reviewer]))
         except BrandVoiceError as error:
             return self._told(told(error))
-        item = self._store.hold(draft_id, _holder(request)) or item._replace(revision=revision + 1)
-        return self._focus(values, item) | self._told("Taken back; the draft waits again.") | {tab.decided: earlier}
+        first = str(next(iter(outcome.stored), [""])[0])
+        item = self._store.hold(first, holder(request)) or self._store.item(first)
+        shown = self._focus(values, item) if item else {}
+        return shown | self._told(outcome.taken_back) | {tab.decided: earlier}
 
     def recheck(self, values: Values) -> Values:
         """Findings and length of the text as it stands in the box."""
@@ -172,28 +172,31 @@ class ReviewDesk:
     def _claim(self, values: Values, request: gr.Request, **place: str | None) -> QueueItem | None:
         filters = self._tab.filters
         narrowed = filters.narrowed(values)._replace(skipped=tuple(values[self._tab.skipped]))
-        return self._store.claim(values[filters.brand], _holder(request), narrowed=narrowed, **place)
+        return self._store.claim(values[filters.brand], holder(request), narrowed=narrowed, **place)
 
     def _empty(self, values: Values, request: gr.Request) -> Values:
-        tab, brand = self._tab, values[self._tab.filters.brand]
-        self._store.release(_holder(request))
+        tab = self._tab
+        self._store.release(holder(request))
+        return {tab.draft_id: "", tab.revision: "", tab.position: self._nothing(values)} | self._told("")
+
+    def _nothing(self, values: Values) -> str:
+        brand = values[self._tab.filters.brand]
         name = self._session.folder(brand).guide.name
-        if any(self._tab.filters.narrowed(values)):
-            what = f"Nothing of {name} that fits the filters waits, or somebody else holds it."
-        else:
-            what = f"Nothing of {name} waits for review, or somebody else holds it. Send a text from the Write tab, "
-            what += f"or run: brand-voice generate --brand {brand}"
-        return {tab.draft_id: "", tab.revision: "", tab.position: what} | self._told("")
+        if self._tab.filters.narrowed(values).leaves_out:
+            return f"Nothing of {name} that fits the filters waits, or somebody else holds it."
+        what = f"Nothing of {name} waits for review, or somebody else holds it. Send a text from the Write tab, "
+        return f"{what}or run: brand-voice generate --brand {brand}"
 
     def _focus(self, values: Values, item: QueueItem) -> Values:
         tab, draft, brief = self._tab, item.draft, item.brief
         findings = item.screening.findings if item.screening else self._screen(draft.text, brief).findings
+        # Of another draft the page asks for the position itself (`context`): counting is for after the text is there.
         has_spans = any(f.start is not None for f in findings)
         return {
             **tab.brief.shown(brief),
             tab.draft_id: draft.id,
             tab.revision: str(item.revision),
-            tab.position: self._position(values, draft.id),
+            **({tab.position: self._position(values, draft.id)} if draft.id == values[tab.draft_id] else {}),
             tab.who: f"{draft.author.capitalize()} · {draft.adapter or draft.model}",
             tab.marked: highlighted(draft.text, findings) if has_spans else [],
             tab.copy: draft.text,
@@ -205,15 +208,17 @@ class ReviewDesk:
         }
 
     def context(self, values: Values) -> Values:
-        """What the text in focus is held against: the other texts for its brief, and the approved one most like it."""
-        item = self._store.item(values[self._tab.draft_id])
+        """Where the draft in focus stands, the other texts for its brief, and the approved one most like it."""
+        tab = self._tab
+        item = self._store.item(values[tab.draft_id])
         if item is None:
-            return {self._tab.others: "", self._tab.nearest: ""}
+            return {tab.position: self._nothing(values), tab.others: "", tab.nearest: ""}
         others = (f"{_status(other)}: {other.text}" for other in self._store.others(item.draft.id))
         approved = self._store.approved_texts(item.draft.brand, item.brief.channel, but=item.brief.hash)
         found = nearest(masked(item.draft.text, item.brief), approved)
         like = f"{found[1]:.0%} alike: {approved[found[0]]}" if found else ""
-        return {self._tab.others: "\n".join(others), self._tab.nearest: like}
+        position = self._position(values, item.draft.id)
+        return {tab.position: position, tab.others: "\n".join(others), tab.nearest: like}
 
     def _position(self, values: Values, draft_id: str) -> str:
         filters = self._tab.filters
@@ -243,6 +248,6 @@ def _status(other: Other) -> str:
     return f"{other.author.capitalize()}, {spoken(other.verdict or 'waits').lower()}"
 
 
-def _holder(request: gr.Request) -> str:
+def holder(request: gr.Request) -> str:
     """The page: each opened one is a holder of its own."""
     return str(request.session_hash)

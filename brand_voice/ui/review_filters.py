@@ -1,4 +1,4 @@
-"""What of the queue a reviewer wants to see: brand, channel, author, severest finding, language, words."""
+"""What of the queue a reviewer wants to see, and in what order: brand, channel, author, findings, language, words."""
 
 from typing import NamedTuple
 
@@ -12,7 +12,11 @@ from brand_voice.ui.session import Session
 
 ANY = ""
 AUTHORS = [("Everybody", ANY), ("Teacher", "teacher"), ("Student", "student"), ("Person", "person")]
+ORDERS = [("Oldest first", "oldest"), ("Least certain first", "least_certain")]
 WORST = [("All", ANY), ("None", "none"), ("Suggest", "suggest"), ("Warn", "warn"), ("Block", "block")]
+
+MAX_SOUGHT_CHARS = 200
+"""The field takes no more; the database has a limit of its own."""
 
 
 class Filters(NamedTuple):
@@ -24,6 +28,7 @@ class Filters(NamedTuple):
     worst: gr.Dropdown
     locale: gr.Dropdown
     text: gr.Textbox
+    order: gr.Dropdown
 
     def narrowed(self, values: Values) -> Narrowed:
         """What the row's values ask for."""
@@ -32,8 +37,13 @@ class Filters(NamedTuple):
             author=values[self.author] or None,
             worst=values[self.worst] or None,
             locale=values[self.locale] or None,
-            text=(values[self.text] or "").strip() or None,
+            text=(values[self.text] or "").strip()[:MAX_SOUGHT_CHARS] or None,
+            order=values[self.order],
         )
+
+    def cleared(self, values: Values) -> Values:
+        """The values as they are once another brand is chosen: brand and order stay."""
+        return values | {part: ANY for part in self if part not in {self.brand, self.order}}
 
     def offered(self, guide: Brand) -> Values:
         """Updates that offer another brand's channels and languages, and narrow nothing."""
@@ -55,7 +65,10 @@ def build_filters(session: Session) -> Filters:
         author=_choice("author", "Written by", AUTHORS, ANY),
         worst=_choice("worst", "Worst finding", WORST, ANY),
         locale=_choice("locale", "Language", _locales(guide), ANY),
-        text=gr.Textbox(label="Words in the text", max_lines=1, min_width=130, elem_id="review-search"),
+        text=gr.Textbox(
+            label="Words in the text", max_lines=1, max_length=MAX_SOUGHT_CHARS, min_width=130, elem_id="review-search"
+        ),
+        order=gr.Dropdown(ORDERS, value="oldest", label="Order", min_width=170, elem_id="review-order"),
     )
 
 

@@ -6,6 +6,7 @@ import gradio as gr
 
 from brand_voice.records import Reason
 from brand_voice.ui.brief_view import BriefView, build_brief_view
+from brand_voice.ui.bulk_view import BulkView, build_bulk_view
 from brand_voice.ui.copy_view import spoken
 from brand_voice.ui.parts import copy_text, quiet
 from brand_voice.ui.review_filters import Filters, build_filters
@@ -46,8 +47,9 @@ class ReviewTab(NamedTuple):
     """The other texts for the same brief."""
     nearest: gr.Textbox
     """The approved text most like this one."""
+    bulk: BulkView
     decided: gr.State
-    """What this page decided, the last one last: ids and revisions."""
+    """What this page decided, the last act last: for each the ids and revisions, one or a list of them at once."""
     skipped: gr.State
     """Ids of what this page skipped."""
 
@@ -74,7 +76,10 @@ def build_review_parts(session: Session) -> ReviewTab:
             elem_id="review-reviewer",
         )
     notice = quiet("Notice", elem_id="review-notice", notice=True)
-    position = quiet("Position in the queue", elem_id="review-position", subdued=True)
+    with gr.Row(elem_classes="bv-line"):
+        position = quiet("Position in the queue", elem_id="review-position", subdued=True)
+        opener = gr.Button("Drafts without findings (B)", size="sm", elem_id="review-bulk-open", min_width=220)
+    bulk = build_bulk_view(opener)
     with gr.Row(equal_height=False, elem_classes="bv-desk"):
         with gr.Column(scale=4, min_width=300):
             with gr.Column(elem_classes=["bv-card", "bv-facts"]):
@@ -130,6 +135,7 @@ def build_review_parts(session: Session) -> ReviewTab:
         revision=revision,
         others=others,
         nearest=nearest,
+        bulk=bulk,
         decided=gr.State([]),
         skipped=gr.State([]),
     )

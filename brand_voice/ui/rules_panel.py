@@ -15,6 +15,7 @@ from brand_voice.suggest import MIN_DRAFTS, Suggestion
 from brand_voice.ui.access import name_of
 from brand_voice.ui.brief_form import Values
 from brand_voice.ui.copy_view import told
+from brand_voice.ui.events import quick
 from brand_voice.ui.parts import quiet
 from brand_voice.ui.session import Session
 
@@ -49,16 +50,16 @@ def build_rules_panel(session: Session, tab_item: gr.Tab, brand: gr.Dropdown, re
         cards = [_build_card(number) for number in range(1, SHOWN + 1)]
     panel = _Panel(session, accordion, notice, cards, brand, reviewer)
     changes = {accordion, notice}.union(*({card.said, card.example, card.id} for card in cards))
-    quick = {"show_progress": "hidden"}
+    options = quick(cards[0].id)
     reviewer_may, admin_may = session.access.needs("reviewer"), session.access.needs("admin")
-    tab_item.select(reviewer_may(panel.show), {brand}, changes, api_name="rules_show", **quick)
-    brand.change(reviewer_may(panel.show), {brand}, changes, api_name="rules_brand", **quick)
-    accordion.expand(reviewer_may(panel.show), {brand}, changes, api_name="rules_open", **quick)
+    tab_item.select(reviewer_may(panel.show), {brand}, changes, api_name="rules_show", **options)
+    brand.change(reviewer_may(panel.show), {brand}, changes, api_name="rules_brand", **options)
+    accordion.expand(reviewer_may(panel.show), {brand}, changes, api_name="rules_open", **options)
     for number, card in enumerate(cards, start=1):
         at = {brand, reviewer, card.id}
         add, drop = admin_may(panel.act(card, panel.added)), admin_may(panel.act(card, panel.dismissed))
         card.add.click(add, at, changes, api_name=f"rules_add_{number}")
-        card.dismiss.click(drop, at, changes, api_name=f"rules_dismiss_{number}", **quick)
+        card.dismiss.click(drop, at, changes, api_name=f"rules_dismiss_{number}", **options)
 
 
 class _Panel:

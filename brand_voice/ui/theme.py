@@ -1,7 +1,6 @@
 """How the app looks: one system typeface, ink on paper, colour only where it means something. Light and dark.
 
-Nothing is downloaded: the fonts are the system's. `HEAD` holds the keyboard shortcuts: a script that clicks buttons by
-`elem_id` and stays silent while somebody types, because Gradio has no parameter for shortcuts (6.31).
+Nothing is downloaded: the fonts are the system's.
 """
 
 import gradio as gr
@@ -186,51 +185,48 @@ body:has(.bv-header:is([data-role=""], [data-role=copywriter])) #tab-review-butt
 .bv-interval b, .bv-interval i { position: absolute; top: -3px; width: 2px; height: 16px; }
 .bv-interval b { background: var(--body-text-color); }
 .bv-interval i { left: 50%; background: var(--neutral-400); }
+
+/* The list of drafts without findings: a row is a label of two paragraphs, what it is for and the text. */
+.bv-line { align-items: center; }
+.bv-line > button { flex-grow: 0 !important; }
+.bv-bulk:has(#review-bulk-size :placeholder-shown),
+body:has(#review-bulk-size :is(textarea, input):not(:placeholder-shown)) :is(.bv-desk, .bv-line) {
+  display: none !important; }
+.bv-bulk .row > button { flex-grow: 0 !important; white-space: nowrap; }
+.bv-rows { padding: 0 !important; }
+.bv-rows .wrap { flex-direction: column; flex-wrap: nowrap; gap: 0 !important; }
+.bv-rows .wrap label { align-items: flex-start; width: 100%; padding: 8px !important; border-radius: 6px;
+  border: 0 !important; border-top: 1px solid var(--border-color-primary) !important; background: none !important;
+  color: var(--body-text-color) !important; font-weight: 400; box-shadow: none; }
+.bv-rows .wrap label:focus-within { background: var(--button-secondary-background-fill) !important; }
+.bv-rows .wrap input { margin-top: 4px; flex-shrink: 0; }
+.bv-rows .wrap span { display: block; flex: 1; min-width: 0; font-size: 15px; line-height: 1.5; white-space: pre-line;
+  overflow: hidden; text-overflow: ellipsis; unicode-bidi: plaintext; }
+.bv-rows .wrap span::first-line { font-size: 12px; color: var(--body-text-color-subdued); }
+
+/* The key sheet. */
+.bv-header #keys-open { margin-left: auto; }
+:is(#keys-open, #keys-close) { font: inherit; font-size: 13px; padding: 3px 10px; border-radius: 6px; cursor: pointer;
+  border: 1px solid var(--border-color-primary); background: var(--button-secondary-background-fill);
+  color: var(--body-text-color); }
+#keys { margin: auto !important; width: min(760px, calc(100vw - 24px)); max-height: calc(100vh - 24px); padding: 20px;
+  overflow: auto; border: 1px solid var(--border-color-primary); border-radius: 10px;
+  background: var(--block-background-fill); color: var(--body-text-color); }
+#keys::backdrop { background: rgb(0 0 0 / 0.45); }
+#keys header { display: flex; justify-content: space-between; align-items: center; margin-bottom: 12px; }
+#keys :is(h2, h3) { margin: 0; font-weight: 600; color: inherit; }
+#keys h2 { font-size: 16px; }
+#keys h3 { font-size: 13px; margin-bottom: 6px; }
+#keys > div { columns: 320px 2; column-gap: 32px; }
+#keys section { break-inside: avoid; margin-bottom: 16px; }
+#keys dl { margin: 0; }
+#keys dl div { display: grid; grid-template-columns: 104px 1fr; gap: 12px; padding: 2px 0; font-size: 13px; }
+#keys dd { margin: 0; }
+kbd { font-family: var(--font-mono); font-size: 12px; padding: 1px 5px; border-radius: 4px;
+  border: 1px solid var(--border-color-primary); background: var(--background-fill-secondary); color: inherit; }
 @media (max-width: 640px) {
   .gradio-container { padding: 14px 12px 40px !important; }
   .bv-card { padding: 12px !important; }
   .bv-card button.lg { padding: 9px 4px !important; font-size: 13px !important; }
 }
-"""
-
-HEAD = """
-<script>
-(() => {
-  const keys = {
-    a: "review-approve", r: "review-reject", u: "review-undo", s: "review-skip", j: "review-next", k: "review-previous",
-    n: "compare-next", 1: "compare-left", 2: "compare-right", 3: "compare-tie", 4: "compare-both_bad",
-  };
-  const copyBox = () => document.querySelector("#review-copy textarea");
-  const seen = (element) => element && element.offsetParent !== null;
-  const press = (id) => {
-    const button = document.getElementById(id);
-    if (!seen(button)) return false;
-    button.click();
-    return true;
-  };
-  const isTyping = (element) =>
-    element.isContentEditable || element.matches("textarea, select, input:not([type=checkbox]):not([type=radio])");
-  const inFocus = () => document.querySelector("#review-draft-id :is(textarea, input)").value;
-  let changed = null;
-  document.addEventListener("input", (event) => { if (event.target === copyBox()) changed = inFocus(); }, true);
-  document.addEventListener("keydown", (event) => {
-    const target = event.target;
-    if ((event.ctrlKey || event.metaKey) && event.key === "Enter") {
-      event.preventDefault();
-      press(target === copyBox() ? "review-edit" : "write-go");
-      return;
-    }
-    if (event.key === "Escape" && isTyping(target)) { target.blur(); return; }
-    if (event.ctrlKey || event.metaKey || event.altKey || event.repeat || isTyping(target)) return;
-    const key = event.key.toLowerCase();
-    if (key === "e" && seen(copyBox()) && changed !== inFocus()) { event.preventDefault(); copyBox().focus(); return; }
-    if (key === "e") { press("review-edit"); return; }
-    if (key in keys && press(keys[key])) return;
-    if (key >= "1" && key <= "9") {
-      const reason = document.querySelectorAll("#review-reasons input[type=checkbox]")[Number(key) - 1];
-      if (seen(reason)) reason.click();
-    }
-  });
-})();
-</script>
 """

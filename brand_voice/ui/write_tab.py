@@ -11,6 +11,7 @@ from brand_voice.errors import BrandVoiceError, InputError
 from brand_voice.ui.at_hand import AtHand, build_at_hand
 from brand_voice.ui.brief_form import BriefForm, Values, build_brief_form
 from brand_voice.ui.copy_view import told
+from brand_voice.ui.events import quick
 from brand_voice.ui.parts import offered, quiet
 from brand_voice.ui.session import STUDENT, TEACHER, Session
 from brand_voice.ui.side import Side, build_side
@@ -55,40 +56,40 @@ def build_write_tab(session: Session, page: gr.Blocks) -> None:
     """Lay the tab out and wire it."""
     tab = _layout(session)
     handlers = _Handlers(session, tab)
-    form, at_hand, quick = tab.form, tab.at_hand, {"show_progress": "hidden"}
+    form, at_hand, options = tab.form, tab.at_hand, quick(tab.sides[0].nearest)
     copywriter = session.access.needs("copywriter")
     seats = {*tab.every_side, tab.writers, tab.watch}
-    page.load(copywriter(handlers.idle), tab.who, seats, api_name="write_idle", **quick)
-    tab.watch.tick(copywriter(handlers.watch), tab.who, seats, api_name="write_watch", **quick)
+    page.load(copywriter(handlers.idle), tab.who, seats, api_name="write_idle", **options)
+    tab.watch.tick(copywriter(handlers.watch), tab.who, seats, api_name="write_watch", **options)
     fresh = {*form, *seats, *at_hand.outputs, tab.notice}
-    form.brand.input(copywriter(handlers.brand), tab.who, fresh, api_name="write_brand", **quick)
-    tab.writers.input(copywriter(handlers.seat), tab.who, seats, api_name="write_writers", **quick)
+    form.brand.input(copywriter(handlers.brand), tab.who, fresh, api_name="write_brand", **options)
+    tab.writers.input(copywriter(handlers.seat), tab.who, seats, api_name="write_writers", **options)
     chosen = {form.brand, form.product}
-    form.product.input(copywriter(handlers.product), chosen, {*form}, api_name="write_product", **quick)
-    tab.example.click(copywriter(handlers.example), {*form}, {*form, tab.notice}, api_name="write_example", **quick)
+    form.product.input(copywriter(handlers.product), chosen, {*form}, api_name="write_product", **options)
+    tab.example.click(copywriter(handlers.example), {*form}, {*form, tab.notice}, api_name="write_example", **options)
     written = tab.go.click(
         copywriter(handlers.write),
         {*form, tab.number, *tab.who},
         {*tab.every_side, tab.notice, tab.stop},
         api_name="write",
         concurrency_limit=8,
-        **quick,
+        **options,
     )
     offered_now = copywriter(at_hand.offered)
-    written.then(offered_now, at_hand.wants, at_hand.outputs, api_name="write_at_hand", **quick)
-    tab.stop.click(copywriter(handlers.stop), None, {tab.notice}, api_name="write_stop", **quick)
+    written.then(offered_now, at_hand.wants, at_hand.outputs, api_name="write_at_hand", **options)
+    tab.stop.click(copywriter(handlers.stop), None, {tab.notice}, api_name="write_stop", **options)
     for number, side in enumerate(tab.sides, start=1):
         _wire(number, side, handlers)
 
 
 def _wire(number: int, side: Side, handlers: "_Handlers") -> None:
-    tab, quick = handlers.tab, {"show_progress": "hidden"}
+    tab, options = handlers.tab, quick(handlers.tab.sides[0].nearest)
     copywriter = side.session.access.needs("copywriter")
     filled, near = {*tab.form, tab.notice}, {tab.form.brand, side.nearest}
     changed = side.outputs - {side.title, side.who, side.tokens}
-    side.load.click(copywriter(handlers.loader(side)), near, filled, api_name=f"write_load_{number}", **quick)
-    side.pick.input(copywriter(side.picked), side.wants, changed, api_name=f"write_pick_{number}", **quick)
-    side.fixes.input(copywriter(side.mended), side.wants, changed, api_name=f"write_fix_{number}", **quick)
+    side.load.click(copywriter(handlers.loader(side)), near, filled, api_name=f"write_load_{number}", **options)
+    side.pick.input(copywriter(side.picked), side.wants, changed, api_name=f"write_pick_{number}", **options)
+    side.fixes.input(copywriter(side.mended), side.wants, changed, api_name=f"write_fix_{number}", **options)
     # Not `input`: Gradio 6.31 swallows the first one after an update, so a pasted text would go unchecked.
     side.copy.change(
         copywriter(side.edited),
@@ -96,10 +97,10 @@ def _wire(number: int, side: Side, handlers: "_Handlers") -> None:
         changed - {side.copy},
         trigger_mode="always_last",
         api_name=f"write_edit_{number}",
-        **quick,
+        **options,
     )
     sent = {side.send, side.sent}
-    side.send.click(copywriter(side.send_to_review), side.wants, sent, api_name=f"write_send_{number}", **quick)
+    side.send.click(copywriter(side.send_to_review), side.wants, sent, api_name=f"write_send_{number}", **options)
     side.take.click(None, side.copy, None, js="(text) => { navigator.clipboard.writeText(text); }")
 
 
