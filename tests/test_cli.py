@@ -1,5 +1,6 @@
 """The command line as a user meets it: real subprocesses, wrong input, kills, and second runs."""
 
+import csv
 import json
 import os
 import signal
@@ -259,6 +260,26 @@ def test_import_stores_what_it_can_and_hands_the_rest_back(cli: Callable[..., Re
     assert (confirmed.returncode, "1 new approved texts, 0 lack" in confirmed.stderr) == (0, True)
     (state,) = json.loads(cli("status", "--brand", "tidewater", "--json").stdout)
     assert state["verdicts"]["approve"] == 2
+
+
+@pytest.mark.parametrize(
+    ("model", "code", "told"),
+    [("ok", 3, "row 2: slow answered with no brief"), ("empty", 3, "row 2: "), ("quota", 1, "error: ")],
+)
+def test_a_row_whose_proposal_failed_is_told_and_stands_in_the_missing_file(
+    cli: Callable[..., Result], tmp_path: Path, model: str, code: int, told: str
+) -> None:
+    copy, missing = tmp_path / "copy.csv", tmp_path / "missing.csv"
+    copy.write_text(WRITTEN)
+    arguments = ("import", str(copy), "--brand", "tidewater", "--reviewer", "Ann", "--missing", str(missing))
+    with misbehaving_server() as server:
+        failed = cli(*arguments, "--propose", "--config", configured(tmp_path, server, model))
+    assert (failed.returncode, told in failed.stderr) == (code, True), failed.stderr
+    (kept,) = csv.DictReader(missing.read_text("utf-8-sig").splitlines())
+    assert (kept["text"], kept["channel"]) == ("Slow mornings need 12 oz. Slow Mug.", "tagline")
+    if code == 3:
+        assert "1 lack a brief (in" in failed.stderr
+        assert "1 unusable" in failed.stderr
 
 
 def test_import_without_a_name_or_a_teacher_says_what_to_do(cli: Callable[..., Result], tmp_path: Path) -> None:

@@ -3,6 +3,8 @@
 import gradio as gr
 
 from brand_voice.records import Verdict
+from brand_voice.ui.demo_offer import build_demo_offer
+from brand_voice.ui.import_panel import build_import_panel
 from brand_voice.ui.review_desk import ReviewDesk
 from brand_voice.ui.review_parts import build_review_parts
 from brand_voice.ui.session import Session
@@ -13,7 +15,9 @@ def build_review_tab(session: Session, page: gr.Blocks, tab_item: gr.Tab, rememb
 
     It has to stand outside of the tabs: Gradio (6.31) reads it only where it is mounted, and a tab is so when opened.
     """
+    offer = build_demo_offer(session, "review")
     tab = build_review_parts(session)
+    build_import_panel(session, tab.filters.brand, tab.reviewer)
     desk = ReviewDesk(session, tab)
     quick = {"show_progress": "hidden"}
     page.load(lambda name: name, remembered, tab.reviewer, api_name="review_reviewer", **quick)
@@ -21,6 +25,8 @@ def build_review_tab(session: Session, page: gr.Blocks, tab_item: gr.Tab, rememb
     at = {*tab.filters, tab.draft_id, tab.copy, tab.skipped}
     moved = {*tab.focus, tab.skipped}
     tab_item.select(desk.resume, at, moved, api_name="review_open", **quick)
+    offer.wire(page, tab.filters.brand, tab_item)
+    offer.loaded.change(desk.resume, at, moved, api_name="review_loaded", **quick)
     tab.filters.brand.input(
         desk.brand, at, {*moved, *tab.filters} - {tab.filters.brand}, api_name="review_brand", **quick
     )

@@ -15,7 +15,7 @@ from typing import NamedTuple
 from brand_voice import serve
 from brand_voice.brand import BrandFolder, brand_ids, load_brand
 from brand_voice.chat import Chat
-from brand_voice.context import Context, T
+from brand_voice.context import Context, T, Track
 from brand_voice.errors import InputError
 from brand_voice.generate import Request, requests, stream
 from brand_voice.guide import Brand
@@ -29,6 +29,7 @@ from brand_voice.screen.similar import nearest
 from brand_voice.settings import RECORDED, Settings
 from brand_voice.store.store import Store
 from brand_voice.student import start_server
+from brand_voice.ui.errand import Errands
 from brand_voice.ui.student_seat import StudentSeat
 from brand_voice.workspace import Workspace
 
@@ -91,6 +92,8 @@ class Session:
         self._screeners: dict[str, Screener] = {}
         self._unsent: OrderedDict[str, Written] = OrderedDict()
         self.store = self._opened.enter_context(Store.open(workspace.database))
+        self.errands = Errands()
+        self._opened.callback(self.errands.close)
         self.student = StudentSeat(student)
         self._opened.callback(self.student.close)
         self.seat_student(self.first_brand.guide.id)
@@ -185,6 +188,10 @@ class Session:
                 screening = self.screener(brief.brand).screen(piece.text, brief, draft_id=piece.id)
                 yield Written(brief, piece, screening)
 
+    def context(self, brand: str, track: Track | None = None) -> Context:
+        """What a stage needs to work for a brand; progress goes to `track`, if anywhere."""
+        return Context(self.workspace, self.settings, self.folder(brand), self.store, track or _untracked, _notify)
+
     def keep(self, written: Written) -> str:
         """Keep a text until it is sent; return the token it is found by."""
         token = secrets.token_urlsafe(12)
@@ -242,18 +249,15 @@ class Session:
         key = f"{RECORDED}/{brand}" if name == RECORDED else name
         with self._lock:
             if key not in self._teachers:
-                endpoint = self._opened.enter_context(teacher_endpoint(self._context(brand), name))
+                endpoint = self._opened.enter_context(teacher_endpoint(self.context(brand), name))
                 self._teachers[key] = self._opened.enter_context(Chat(endpoint))
             return self._teachers[key]
 
     def _start_student(self, brand: str) -> serve.StudentServer:
         adapter = find(self.workspace.adapters, brand)
-        server = start_server(self._context(brand), adapter)
+        server = start_server(self.context(brand), adapter)
         serve.publish(server, self.workspace.server_file)
         return server
-
-    def _context(self, brand: str) -> Context:
-        return Context(self.workspace, self.settings, self.folder(brand), self.store, _untracked, _notify)
 
     def _requests(self, writer: Writer, brief: Brief) -> Iterator[Request]:
         """The requests that can be made for a brief, in order; recorded texts are what they are: one."""

@@ -158,6 +158,11 @@ button[role=tab].selected { color: var(--body-text-color) !important; font-weigh
 .bv-interval b, .bv-interval i { position: absolute; top: -3px; width: 2px; height: 16px; }
 .bv-interval b { background: var(--body-text-color); }
 .bv-interval i { left: 50%; background: var(--neutral-400); }
+
+/* A few small buttons side by side, and what is there only while they can be pressed. */
+.bv-few { justify-content: flex-start !important; }
+.bv-few > button { flex: 0 0 auto !important; }
+.bv-few:not(:has(button:enabled)), #import-rest:has(#import-discard:disabled) { display: none !important; }
 @media (max-width: 640px) {
   .gradio-container { padding: 14px 12px 40px !important; }
   .bv-card { padding: 12px !important; }
@@ -181,7 +186,8 @@ HEAD = """
     return true;
   };
   const isTyping = (element) =>
-    element.isContentEditable || element.matches("textarea, select, input:not([type=checkbox]):not([type=radio])");
+    element.isContentEditable || element.closest("#import-table") ||
+    element.matches("textarea, select, input:not([type=checkbox]):not([type=radio])");
   const inFocus = () => document.querySelector("#review-draft-id :is(textarea, input)").value;
   let changed = null;
   document.addEventListener("input", (event) => { if (event.target === copyBox()) changed = inFocus(); }, true);

@@ -9,6 +9,7 @@ from brand_voice.errors import BrandVoiceError
 from brand_voice.records import Author
 from brand_voice.ui.brief_form import BriefForm, Values, build_brief_form
 from brand_voice.ui.copy_view import told
+from brand_voice.ui.demo_offer import build_demo_offer
 from brand_voice.ui.session import Session
 from brand_voice.ui.side import Side, Writing, build_side, quiet
 
@@ -28,9 +29,11 @@ def build_write_tab(session: Session, page: gr.Blocks) -> None:
             with gr.Row():
                 example = gr.Button("Fill an example", elem_id="write-example", min_width=100)
                 go = gr.Button("Write", variant="primary", elem_id="write-go", min_width=100)
+            offer = build_demo_offer(session, "write")
         with gr.Column(scale=8, min_width=320), gr.Row(equal_height=False):
             sides = [build_side(author, session) for author in SIDES]
     watch = gr.Timer(WATCH_S, active=False)
+    offer.wire(page, form.brand)
     tab = _Handlers(session, form, notice, sides, watch)
     fields, every_side = set(form), set().union(*(side.outputs for side in sides))
     quick = {"show_progress": "hidden"}
