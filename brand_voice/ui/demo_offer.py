@@ -71,9 +71,8 @@ class _Handlers:
         brand = values[self._brand]
         errand = self._errand(brand)
         if errand is not None and errand.is_alive():
-            stopping = " Stopping …" if errand.is_called_off else ""
-            progress = f"Loading the demo data. {errand.progress}.{stopping}"
-            return self._shown(progress, can_cancel=not errand.is_called_off, is_at_work=True)
+            said = f"Loading the demo data. {errand.standing}"
+            return self._shown(said, can_cancel=not errand.is_called_off, is_at_work=True)
         if not self._is_due(brand):
             return self._shown("")
         error = errand.outcome() if errand is not None else None
@@ -115,8 +114,8 @@ class _Handlers:
         if self._session.store.ok_draft_ids(brand):
             return f"The demo data of {folder.guide.name} is loaded in part; the button goes on from there. {ORIGIN}"
         return (
-            f"{folder.guide.name} has no drafts yet. The demo data is {count} recorded texts and the verdicts recorded for "
-            f"them; {spare} of these are left for you to give. {ORIGIN}"
+            f"{folder.guide.name} has no drafts yet. The demo data is {count} recorded texts: {count - spare} come "
+            f"with their recorded verdicts, {spare} are left for you to review. {ORIGIN}"
         )
 
     def _summary(self, brand: str) -> str:

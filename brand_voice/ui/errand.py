@@ -21,7 +21,7 @@ class Errand(threading.Thread):
 
     def __init__(self, name: str, work: Callable[[Track], object]) -> None:
         super().__init__(name=name, daemon=True)
-        self.progress = "Starting …"
+        self.progress = "Starting"
         """What is done and how far."""
         self.error: BrandVoiceError | None = None
         self.is_done = False
@@ -33,6 +33,11 @@ class Errand(threading.Thread):
     def is_called_off(self) -> bool:
         """Whether somebody called it off; it may be at work still."""
         return self._off.is_set()
+
+    @property
+    def standing(self) -> str:
+        """What to say while it is at work."""
+        return f"{self.progress}{', stopping' if self.is_called_off else ''} …"
 
     def run(self) -> None:
         """Do the work; a bug keeps its traceback."""

@@ -27,8 +27,8 @@ TICK_S = 0.2
 """How often the page gets how far the work is."""
 MAX_TOLD = 100
 """Rows whose problems are listed."""
-FIRST = ("text", "channel", "product_name", "key_message")
-"""What a row needs; these columns stand first."""
+FIRST = ("text", "channel", "sku", "product_name", "key_message")
+"""What a row needs, one of the product's two; these columns stand first."""
 HEADERS = ("Row", "To do", *FIRST, *(name for name in COLUMNS if name not in FIRST))
 HINT = (
     "A CSV with a column <code>text</code>, and with <code>channel</code>, <code>sku</code> or "
@@ -75,7 +75,7 @@ def build_import_panel(session: Session, brand: gr.Dropdown, reviewer: gr.Textbo
 
 def _layout(session: Session) -> ImportPanel:
     guide = session.first_brand.guide
-    with gr.Accordion("Import approved copy", open=False, elem_id="import-panel"):
+    with gr.Accordion("Import approved copy", open=False, elem_id="import-panel", elem_classes="bv-card"):
         gr.HTML(f'<p class="bv-hint">{HINT}</p>', padding=False)
         with gr.Row(equal_height=False):
             file = gr.File(label="CSV file", height=120, min_width=260, elem_id="import-file")
@@ -89,7 +89,7 @@ def _layout(session: Session) -> ImportPanel:
                 headers=list(HEADERS),
                 datatype="str",
                 type="array",
-                column_limits=(len(HEADERS), len(HEADERS)),
+                column_count=(len(HEADERS), "fixed"),  # type: ignore[arg-type]  # Gradio 6.31 ignores column_limits
                 static_columns=[0, 1],
                 column_widths=["60px", "220px", "340px", *["170px"] * (len(HEADERS) - 3)],
                 label="Rows that lack a brief",
@@ -168,10 +168,12 @@ class _Handlers:
         for place, row in zip(places, done, strict=False):
             rows[place] = row
         error = errand.outcome()
-        completed = sum(not row.missing for row in done)
-        said = f"{completed} of {len(asked)} rows completed by the teacher. Read, correct, then import them."
-        said = said if error is None else "\n".join([told(error), *([said] if completed else [])])
-        yield self._shown(self._judged(rows, brand), brand, said)
+        said = [told(error)] if error else []
+        if done or not error:
+            completed = sum(not row.missing for row in done)
+            said += [f"{completed} of {len(asked)} rows completed by the teacher. Read, correct, then import them."]
+        judged = self._judged(rows, brand)
+        yield self._shown(judged, brand, "\n".join([*said, *_problems(judged)]))
 
     def discard(self) -> Values:
         """Empty the table."""
@@ -223,15 +225,15 @@ class _Handlers:
             yield self._shown(left, brand, told(error) if error else "The app is closing; nothing was imported.")
             return
         ready = sum(row.brief is not None for row in rows)
-        told_of = [row for row in rows if row.problem]
+        unusable = len(_bad(rows)) - len(_bad(left))
         counts = [f"{added[0]} new approved texts", f"{ready - added[0]} were there already"]
         counts += [f"{len(left)} to be completed below"] if left else []
-        counts += [f"{len(told_of)} unusable as they are"] if told_of else []
-        yield self._shown(left, brand, "\n".join([f"{', '.join(counts)}.", *_problems(told_of)]))
+        counts += [f"{unusable} unusable as they are"] if unusable else []
+        yield self._shown(left, brand, "\n".join([f"{', '.join(counts)}.", *_problems(rows)]))
 
     def _progress(self, errand: Errand) -> Iterator[Values]:
         while errand.is_alive():
-            yield {self._panel.says: errand.progress}
+            yield {self._panel.says: errand.standing}
             errand.join(TICK_S)
 
     def _rows(self, values: Values) -> list[CopyRow]:
@@ -278,9 +280,14 @@ def _to_do(row: CopyRow) -> str:
     return f"fill in {', '.join(row.missing)}" if row.missing else "read, correct, import"
 
 
+def _bad(rows: Sequence[CopyRow]) -> list[CopyRow]:
+    return [row for row in rows if row.problem]
+
+
 def _problems(rows: Sequence[CopyRow]) -> list[str]:
-    lines = [f"Row {row.index + 1}: {row.problem}." for row in rows[:MAX_TOLD]]
-    return [*lines, *([f"… and {len(rows) - MAX_TOLD} more rows"] if len(rows) > MAX_TOLD else [])]
+    bad = _bad(rows)
+    lines = [f"Row {row.index + 1}: {row.problem}." for row in bad[:MAX_TOLD]]
+    return [*lines, *([f"… and {len(bad) - MAX_TOLD} more rows"] if len(bad) > MAX_TOLD else [])]
 
 
 def _errand(kind: str, request: gr.Request) -> str:
