@@ -5,6 +5,7 @@ person at the page. It is one errand a brand: every page sees how far it is, and
 then stays, and the same button goes on from there.
 """
 
+from collections.abc import Callable
 from typing import NamedTuple
 
 import gradio as gr
@@ -33,15 +34,13 @@ class DemoOffer(NamedTuple):
     loaded: gr.State
     """How often this page saw the data come; its `change` is the moment to show it."""
 
-    def wire(self, page: gr.Blocks, brand: gr.Dropdown, tab_item: gr.Tab | None = None) -> None:
-        """Make the offer for the brand that is chosen in a dropdown, whenever it may have become due or void."""
+    def wire(self, page: gr.Blocks, brand: gr.Dropdown, *moments: Callable[..., object]) -> None:
+        """Make the offer for the brand that a dropdown has; at `moments` (listeners) it may have become due or void."""
         quick = {"show_progress": "hidden"}
         parts = {self.says, self.load, self.cancel, self.watch}
         handlers = _Handlers(self, brand)
-        page.load(handlers.look, {brand}, parts, api_name=f"{self.tab}_demo", **quick)
-        brand.input(handlers.look, {brand}, parts, api_name=f"{self.tab}_demo_brand", **quick)
-        if tab_item is not None:
-            tab_item.select(handlers.look, {brand}, parts, api_name=f"{self.tab}_demo_open", **quick)
+        for number, moment in enumerate((page.load, brand.input, *moments)):
+            moment(handlers.look, {brand}, parts, api_name=f"{self.tab}_demo_{number}", **quick)
         self.load.click(handlers.start, {brand}, parts, api_name=f"{self.tab}_demo_load", **quick)
         self.cancel.click(handlers.cancel, {brand}, parts, api_name=f"{self.tab}_demo_cancel", **quick)
         self.watch.tick(

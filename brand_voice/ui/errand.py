@@ -12,6 +12,10 @@ from brand_voice.context import T, Track
 from brand_voice.errors import BrandVoiceError
 
 
+GRACE_S = 5.0
+"""How long a session that closes waits for an errand to stop."""
+
+
 class CalledOffError(Exception):
     """Ends an errand that somebody called off; nobody but the errand sees it."""
 
@@ -107,10 +111,10 @@ class Errands:
             errand.call_off()
 
     def close(self) -> None:
-        """Call everything off and wait until it has stopped."""
+        """Call everything off and wait until it has stopped; what waits for a far server ends with the process."""
         with self._lock:
             errands = list(self._named.values())
         for errand in errands:
             errand.call_off()
         for errand in errands:
-            errand.join()
+            errand.join(GRACE_S)

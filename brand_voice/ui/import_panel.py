@@ -58,8 +58,8 @@ class ImportPanel(NamedTuple):
         return {self.says, self.table, self.propose, self.complete, self.discard, self.cancel, self.of}
 
 
-def build_import_panel(session: Session, brand: gr.Dropdown, reviewer: gr.Textbox) -> None:
-    """Lay the panel out and wire it to the tab's brand and to the field that holds the approver's name."""
+def build_import_panel(session: Session, brand: gr.Dropdown, reviewer: gr.Textbox) -> gr.Textbox:
+    """Lay the panel out and wire it to the tab's brand and the field with the approver's name; return what it says."""
     panel = _layout(session)
     handlers = _Handlers(session, panel, brand, reviewer)
     quick = {"show_progress": "hidden", "concurrency_limit": 8}
@@ -71,6 +71,7 @@ def build_import_panel(session: Session, brand: gr.Dropdown, reviewer: gr.Textbo
     panel.complete.click(handlers.complete, at_table, panel.rest, api_name="import_complete", **quick)
     panel.discard.click(handlers.discard, None, panel.rest, api_name="import_discard", **quick)
     panel.cancel.click(handlers.cancel, None, {panel.cancel}, api_name="import_cancel", **quick)
+    return panel.says
 
 
 def _layout(session: Session) -> ImportPanel:
@@ -89,7 +90,7 @@ def _layout(session: Session) -> ImportPanel:
                 headers=list(HEADERS),
                 datatype="str",
                 type="array",
-                column_count=(len(HEADERS), "fixed"),  # type: ignore[arg-type]  # Gradio 6.31 ignores column_limits
+                column_count=(len(HEADERS), "fixed"),  # Gradio 6.31 ignores column_limits
                 static_columns=[0, 1],
                 column_widths=["60px", "220px", "340px", *["170px"] * (len(HEADERS) - 3)],
                 label="Rows that lack a brief",
@@ -167,9 +168,9 @@ class _Handlers:
         yield from self._progress(errand)
         for place, row in zip(places, done, strict=False):
             rows[place] = row
-        error = errand.outcome()
-        said = [told(error)] if error else []
-        if done or not error:
+        failure = errand.outcome()
+        said = [told(failure)] if failure else []
+        if done or not failure:
             completed = sum(not row.missing for row in done)
             said += [f"{completed} of {len(asked)} rows completed by the teacher. Read, correct, then import them."]
         judged = self._judged(rows, brand)

@@ -17,7 +17,7 @@ def build_review_tab(session: Session, page: gr.Blocks, tab_item: gr.Tab, rememb
     """
     offer = build_demo_offer(session, "review")
     tab = build_review_parts(session)
-    build_import_panel(session, tab.filters.brand, tab.reviewer)
+    imported = build_import_panel(session, tab.filters.brand, tab.reviewer)
     desk = ReviewDesk(session, tab)
     quick = {"show_progress": "hidden"}
     page.load(lambda name: name, remembered, tab.reviewer, api_name="review_reviewer", **quick)
@@ -25,7 +25,7 @@ def build_review_tab(session: Session, page: gr.Blocks, tab_item: gr.Tab, rememb
     at = {*tab.filters, tab.draft_id, tab.copy, tab.skipped}
     moved = {*tab.focus, tab.skipped}
     tab_item.select(desk.resume, at, moved, api_name="review_open", **quick)
-    offer.wire(page, tab.filters.brand, tab_item)
+    offer.wire(page, tab.filters.brand, tab_item.select, imported.change)
     offer.loaded.change(desk.resume, at, moved, api_name="review_loaded", **quick)
     tab.filters.brand.input(
         desk.brand, at, {*moved, *tab.filters} - {tab.filters.brand}, api_name="review_brand", **quick

@@ -163,7 +163,7 @@ button[role=tab].selected { color: var(--body-text-color) !important; font-weigh
 .bv-few { justify-content: flex-start !important; }
 .bv-few > button { flex: 0 0 auto !important; }
 #import-file { border: 1px dashed var(--input-border-color) !important; }
-#import-table :is(table, .table) * { font-family: inherit; }
+#import-table * { font-family: var(--font) !important; }
 .bv-few:not(:has(button:enabled)), #import-rest:has(#import-discard:disabled) { display: none !important; }
 @media (max-width: 640px) {
   .gradio-container { padding: 14px 12px 40px !important; }

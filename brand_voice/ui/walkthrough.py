@@ -28,8 +28,10 @@ try {{
 </script>
 """
 TOUR_CSS = """
+/* Gradio (6.31) fills HTML in after the first paint: its room is kept. */
+#tour { min-height: 143px; }
 .bv-toured #tour { display: none !important; }
-.bv-top { align-items: baseline; flex-wrap: nowrap !important; }
+.bv-top { align-items: baseline; flex-wrap: nowrap !important; min-height: 30px; }
 .bv-top #tour-open { flex: 0 0 auto; }
 .bv-steps { display: grid; }
 .bv-steps section { grid-area: 1 / 1; visibility: hidden; }
@@ -38,6 +40,7 @@ TOUR_CSS = """
 .bv-steps h2 small { font-weight: 400; color: var(--body-text-color-subdued); margin-left: 8px; }
 .bv-steps p { margin: 0; font-size: 14px; max-width: 100ch; }
 .bv-steps code { font-size: 13px; overflow-wrap: anywhere; }
+@media (max-width: 640px) { #tour { min-height: 226px; } .bv-top { min-height: 93px; } }
 """
 
 
