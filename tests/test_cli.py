@@ -15,7 +15,9 @@ from pathlib import Path
 import pytest
 from servers import Misbehaving, misbehaving_server
 
+from brand_voice.adopt import adopt
 from brand_voice.brand import load_brand
+from brand_voice.brief_files import read_copy
 from brand_voice.store.store import Store
 
 Result = subprocess.CompletedProcess[str]
@@ -289,6 +291,21 @@ def test_import_without_a_name_or_a_teacher_says_what_to_do(cli: Callable[..., R
     assert (nameless.returncode, "give --reviewer" in nameless.stderr) == (1, True)
     alone = cli("import", str(copy), "--brand", "tidewater", "--reviewer", "Ann", "--propose")
     assert (alone.returncode, "configure a teacher" in alone.stderr) == (1, True)
+
+
+def test_what_a_killed_import_left_without_its_approval_is_approved_by_the_next(
+    cli: Callable[..., Result], tmp_path: Path
+) -> None:
+    copy, brand = tmp_path / "copy.csv", load_brand("tidewater")
+    copy.write_text(WRITTEN)
+    (adopted,) = adopt(read_copy(copy, brand=brand.guide, products=brand.products), reviewer="Ann")
+    (tmp_path / "ws").mkdir()
+    with Store.open(tmp_path / "ws" / "brand_voice.db") as store:
+        store.save_brand_briefs([adopted.brief])
+        store.save_draft(adopted.draft)
+        again = cli("import", str(copy), "--brand", "tidewater", "--reviewer", "Ann")
+        assert "1 new approved texts" in again.stderr
+        assert [a.draft.id for a in store.approved("tidewater")] == [adopted.draft.id]
 
 
 def test_adopted_copy_trains_like_any_other(cli: Callable[..., Result], tmp_path: Path) -> None:

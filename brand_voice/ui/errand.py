@@ -11,7 +11,6 @@ from collections.abc import Callable, Generator, Iterable, Iterator
 from brand_voice.context import T, Track
 from brand_voice.errors import BrandVoiceError
 
-
 GRACE_S = 5.0
 """How long a session that closes waits for an errand to stop."""
 
