@@ -100,6 +100,8 @@ def _proposed(row: CopyRow, guide: Brand, chat: Chat, sampling: Sampling, journa
     except (ValueError, ValidationError):
         return row.model_copy(update={"problem": f"{chat.endpoint.name} answered with no brief"})
     said = proposal.model_dump(exclude_none=True) | {"facts": LIST_MARK.join(proposal.facts)}
+    if "sku" in row.cells:
+        said.pop("product_name", None)  # the catalogue has its name, and another one would contradict it
     cells = {name: value for name, value in said.items() if value} | row.cells
     return row.model_copy(update={"cells": cells, "missing": tuple(name for name in row.missing if name not in cells)})
 

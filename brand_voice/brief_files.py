@@ -9,7 +9,7 @@ the brief schema of `data/brands/*/briefs.jsonl`.
 import csv
 import difflib
 import io
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -41,6 +41,10 @@ LIST_MARK = "|"
 DEFAULT_CATEGORY = "product"
 """Of a product that is neither in the catalogue nor given a `category`."""
 MAX_FILE_BYTES = 64 * 2**20
+MAX_CELL_CHARS = 20_000
+"""Of a cell of approved copy: what is longer is a file gone wrong, no copy."""
+SPREADSHEETS = (b"PK\x03\x04", b"\xd0\xcf\x11\xe0")
+"""First bytes of workbooks, new and old."""
 _TEMPLATE_REMEDY = "`brand-voice write --template` prints an example"
 
 
@@ -91,18 +95,30 @@ def read_copy(path: Path, *, brand: Brand, products: Sequence[Product], channel:
     if channel is not None and channel not in brand.channels:
         known = ", ".join(brand.channels)
         raise InputError(f"{brand.id} has no channel {channel!r}", remedy=f"choose one of: {known}")
-    content = _text(path)
-    defaults = {"channel": channel or "", "locale": brand.locales[0]}
+    defaults = {"locale": brand.locales[0]} | ({"channel": channel} if channel else {})
+    records = list(_records(_text(path), path, (*COLUMNS, "text"), ("text",)))
+    if not records:
+        raise InputError(f"{path} holds no copy", remedy="give it a column `text`, one text a row")
+    given = ((index, defaults | _filled(header, cells)) for index, header, cells in records)
+    rows = copy_rows(given, brand=brand, products=products)
+    torn = (_surplus(header, cells) for _, header, cells in records)
+    return [
+        row if problem is None else row.model_copy(update={"brief": None, "missing": (), "problem": problem})
+        for row, problem in zip(rows, torn, strict=True)
+    ]
+
+
+def copy_rows(
+    given: Iterable[tuple[int, Mapping[str, str]]], *, brand: Brand, products: Sequence[Product]
+) -> list[CopyRow]:
+    """Rows of approved copy from their positions and filled cells, however they were filled: in a file or a table."""
     catalogue = _Catalogue(products)
     rows = []
-    for index, header, cells in _records(content, path, (*COLUMNS, "text"), ("text",)):
-        values = {column: cell.strip() for column, cell in zip(header, cells, strict=False) if cell.strip()}
-        values = {name: value for name, value in defaults.items() if value} | values
+    for index, cells in given:
+        values = dict(cells)
         if not {"sku", "product_name"} & values.keys():
             values |= catalogue.named_in(values.get("text", ""))
         rows.append(_copy_row(index, values, brand, catalogue))
-    if not rows:
-        raise InputError(f"{path} holds no copy", remedy="give it a column `text`, one text a row")
     return rows
 
 
@@ -143,7 +159,10 @@ def _text(path: Path) -> str:
     try:
         if path.stat().st_size > MAX_FILE_BYTES:
             raise InputError(f"{path} is over {MAX_FILE_BYTES // 2**20} MiB", remedy="split it")
-        text = path.read_bytes().decode("utf-8-sig")
+        content = path.read_bytes()
+        if content.startswith(SPREADSHEETS):
+            raise InputError(f"{path} is a workbook, not a CSV", remedy="save it from the spreadsheet as CSV (UTF-8)")
+        text = content.decode("utf-8-sig")
     except OSError as exc:
         raise InputError(f"cannot read {path}: {exc.strerror}", remedy="check the path") from exc
     except UnicodeDecodeError as exc:
@@ -259,6 +278,10 @@ def _copy_row(index: int, values: dict[str, str], brand: Brand, catalogue: _Cata
     row = CopyRow(index=index, id=id_, text=values.get("text", ""), cells=values)
     if not row.text:
         return row.model_copy(update={"problem": "text: saw nothing; expected the copy"})
+    too_long = next((name for name, value in values.items() if len(value) > MAX_CELL_CHARS), None)
+    if too_long is not None:
+        problem = f"{too_long}: saw {_seen(values[too_long])}; expected at most {MAX_CELL_CHARS:,} characters"
+        return row.model_copy(update={"problem": problem})
     missing = [name for name in ("channel", "key_message") if name not in values]
     missing += [] if {"sku", "product_name"} & values.keys() else ["product_name"]
     if missing:
@@ -269,10 +292,10 @@ def _copy_row(index: int, values: dict[str, str], brand: Brand, catalogue: _Cata
 
 
 def _csv_row(index: int, header: list[str], cells: list[str], brand: Brand, catalogue: _Catalogue) -> Row:
-    values = {column: cell.strip() for column, cell in zip(header, cells, strict=False) if cell.strip()}
+    values = _filled(header, cells)
     row_id = values.get("id", str(index + 1))
-    if any(cell.strip() for cell in cells[len(header) :]):  # too few is fine: spreadsheets leave empty ends out
-        problem = f"saw {len(cells)} cells; expected {len(header)}: quote a cell that holds commas"
+    problem = _surplus(header, cells)
+    if problem is not None:
         return Row(index=index, id=row_id[:80], problem=problem)
     plain = ("channel", "locale", "audience", "key_message", "offer", "occasion", "cta")
     try:
@@ -290,6 +313,17 @@ def _csv_row(index: int, header: list[str], cells: list[str], brand: Brand, cata
     except ValueError as exc:
         return Row(index=index, id=row_id[:80], problem=str(exc))
     return Row(index=index, id=row_id, brief=brief)
+
+
+def _filled(header: Sequence[str], cells: Sequence[str]) -> dict[str, str]:
+    return {column: cell.strip() for column, cell in zip(header, cells, strict=False) if cell.strip()}
+
+
+def _surplus(header: Sequence[str], cells: Sequence[str]) -> str | None:
+    """What is wrong with a row of more cells than columns; too few is fine: spreadsheets leave empty ends out."""
+    if not any(cell.strip() for cell in cells[len(header) :]):
+        return None
+    return f"saw {len(cells)} cells; expected {len(header)}: quote a cell that holds commas"
 
 
 def _items(cell: str | None) -> tuple[str, ...]:

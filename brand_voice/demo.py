@@ -8,6 +8,7 @@ from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager
 
 from brand_voice import loop, student
+from brand_voice.brand import BrandFolder
 from brand_voice.context import Context
 from brand_voice.distill import OnStep
 from brand_voice.evaluate import markdown
@@ -16,6 +17,8 @@ from brand_voice.registry import adapters, find
 from brand_voice.serve import StudentServer, publish
 from brand_voice.workspace import Workspace
 
+SPARE = 60
+"""Drafts left for a reviewer where the demo is not run but loaded into the app."""
 Bar = Callable[[str], AbstractContextManager[OnStep]]
 
 
@@ -61,6 +64,21 @@ class Demo:
                 return find(context.workspace.adapters, context.brand_id, known.name)
         with self.stage("distill"), bar("distill") as on_step:
             return loop.train(context, snapshot_name=snapshot, on_step=on_step)
+
+
+def spared(brand: BrandFolder) -> int:
+    """How many of a brand's recorded verdicts `load` leaves out: the last ones, a quarter at most."""
+    return min(SPARE, len(brand.reviews) // 4)
+
+
+def load(context: Context) -> None:
+    """Generate, screen and review as recorded, and leave the last drafts for a person.
+
+    The drafts left out are fixed by the recordings, so that a run that was interrupted goes on to the same end.
+    """
+    loop.write_drafts(context, loop.Ask())
+    loop.screen_drafts(context)
+    loop.apply_recorded_reviews(context, spare=spared(context.brand))
 
 
 def run(

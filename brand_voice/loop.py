@@ -4,7 +4,7 @@ A stage yields records; here they are saved as they come, so that a kill loses o
 goes on from there.
 """
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import AbstractContextManager, nullcontext
 from pathlib import Path
 from typing import NamedTuple
@@ -93,8 +93,11 @@ def screen_drafts(context: Context) -> list[Screening]:
     return list(saved(context.track(fresh, "screen", len(todo)), store.save_screenings))
 
 
-def apply_recorded_reviews(context: Context) -> int:
-    """Append the brand's recorded verdicts to the drafts their reviewer read; returns how many."""
+def apply_recorded_reviews(context: Context, *, spare: int = 0) -> int:
+    """Append the brand's recorded verdicts to the drafts their reviewer read; returns how many.
+
+    The last `spare` lines of `reviews.jsonl` are left out.
+    """
     brand, store = context.brand, context.store
     screener = Screener(brand.guide, brand.catalogue)
     drafts = {d.id: d for d in store.drafts(brand.guide.id, author="teacher")}
@@ -103,7 +106,7 @@ def apply_recorded_reviews(context: Context) -> int:
         review.recorded_reviews(
             drafts.values(),
             briefs.values(),
-            brand.reviews,
+            brand.reviews[: len(brand.reviews) - spare],
             recordings=brand.recordings,
             reviewed=store.reviewed_ids(brand.guide.id),
         )
@@ -117,19 +120,29 @@ def apply_recorded_reviews(context: Context) -> int:
 
 
 def import_copy(context: Context, rows: Iterable[CopyRow], *, reviewer: str) -> int:
-    """Store rows that have a brief as approved drafts of a person; returns how many are new."""
+    """Store rows that have a brief as approved drafts of a person; returns how many are new.
+
+    New is what has no verdict yet: what an import that was killed stored without its approval is approved now.
+    """
     brand, store = context.brand, context.store
     screener = Screener(brand.guide, brand.catalogue)
-    fresh = {a.draft.id: a for a in adopt(rows, reviewer=reviewer) if store.draft(a.draft.id) is None}
+    judged = store.reviewed_ids(brand.guide.id)
+    fresh = {a.draft.id: a for a in adopt(rows, reviewer=reviewer) if a.draft.id not in judged}
+    screenings = [
+        screener.screen(a.draft.text, a.brief, draft_id=a.draft.id)
+        for a in context.track(fresh.values(), "import", len(fresh))
+    ]
     store.save_brand_briefs(a.brief for a in fresh.values())
     store.save_drafts(a.draft for a in fresh.values())
-    store.save_screenings(screener.screen(a.draft.text, a.brief, draft_id=id_) for id_, a in fresh.items())
+    store.save_screenings(screenings)
     store.add_reviews(a.review for a in fresh.values())
     return len(fresh)
 
 
-def propose_briefs(context: Context, rows: Sequence[CopyRow]) -> list[CopyRow]:
+def propose_briefs(context: Context, rows: Sequence[CopyRow]) -> Iterator[CopyRow]:
     """Let the configured teacher say what the briefs of published texts were.
+
+    Rows come back in their order, one by one: whatever ends this early, those that came are the caller's to keep.
 
     Raises:
         InputError: no teacher is configured: recordings propose nothing.
@@ -142,7 +155,7 @@ def propose_briefs(context: Context, rows: Sequence[CopyRow]) -> list[CopyRow]:
     missing = sum(bool(row.missing) for row in rows)
     with Chat(settings.teacher_endpoint(settings.teacher)) as chat:
         done = propose(rows, context.brand.guide, chat, settings.teacher_sampling, journal=context.store)
-        return list(context.track(done, "propose", missing))
+        yield from context.track(done, "propose", missing)
 
 
 def freeze(context: Context) -> SnapshotManifest:

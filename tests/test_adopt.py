@@ -7,7 +7,7 @@ from servers import misbehaving_server
 
 from brand_voice.adopt import adopt, propose
 from brand_voice.brand import BrandFolder
-from brand_voice.brief_files import CopyRow, read_copy
+from brand_voice.brief_files import CopyRow, copy_rows, read_copy
 from brand_voice.chat import Chat
 from brand_voice.errors import ChatError, InputError
 from brand_voice.records import Sampling
@@ -44,6 +44,17 @@ def test_a_teacher_proposes_what_a_row_lacks_and_nothing_else(rows: list[CopyRow
     assert (proposed.cells["facts"], proposed.cells["product_name"]) == ("12 oz", "Slow Mug")
     assert "offer" not in proposed.cells
     assert (proposed.cells["channel"], proposed.cells["text"]) == ("tagline", rows[1].text)
+
+
+def test_a_proposed_product_does_not_contradict_the_one_the_text_names(tmp_path: Path, tidewater: BrandFolder) -> None:
+    (tmp_path / "copy.csv").write_text("text,channel\nToba Rain takes its time.,sms\n")
+    bare = read_copy(tmp_path / "copy.csv", brand=tidewater.guide, products=tidewater.products)
+    with misbehaving_server() as server, Chat(server.endpoint("finds-a-brief")) as chat:
+        (proposed,) = propose(bare, tidewater.guide, chat, Sampling())
+    assert (proposed.cells["key_message"], proposed.missing) == ("slow mornings", ())
+    assert "product_name" not in proposed.cells
+    (complete,) = copy_rows([(0, proposed.cells)], brand=tidewater.guide, products=tidewater.products)
+    assert complete.brief is not None, complete.problem
 
 
 def test_a_teacher_that_talks_or_fails_leaves_the_row_as_it_was(rows: list[CopyRow], tidewater: BrandFolder) -> None:

@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 
 from brand_voice.answer_files import check_output, write_answers
 from brand_voice.brand import BrandFolder, load_brand
-from brand_voice.brief_files import COLUMNS, CopyRow, Row, read_briefs, read_copy, template, write_copy
+from brand_voice.brief_files import COLUMNS, CopyRow, Row, copy_rows, read_briefs, read_copy, template, write_copy
 from brand_voice.errors import InputError
 from brand_voice.records import Answer, Finding
 
@@ -95,6 +95,7 @@ def test_the_second_row_of_an_id_is_invalid_and_names_the_first(read):
         (b"id,kanal,locale\n1,2,3\n", "missing: channel, key_message, sku or product_name; unknown: 'kanal'"),
         (b"id,id,channel,locale,sku,key_message\n", "twice: id"),
         (HEADER.encode() + b'a,sms,en-US,TW-105,"never closed\nb,sms\n', "unexpected end of data"),
+        (b"PK\x03\x04\x14\x00\x06\x00", "is a workbook"),
         ((HEADER + GOOD).encode("utf-16"), "is not UTF-8"),
     ],
 )
@@ -208,6 +209,22 @@ def test_approved_copy_is_read_with_what_is_known_and_told_what_it_lacks(tmp_pat
     assert copied(tmp_path, tidewater, COPY, channel="tagline")[1].missing == ("key_message",)
     with pytest.raises(InputError, match="no channel 'poster'"):
         copied(tmp_path, tidewater, COPY, channel="poster")
+
+
+def test_copy_torn_by_a_comma_or_far_too_long_is_told_and_not_taken_in_part(tmp_path, tidewater):
+    torn, long, fine = copied(tmp_path, tidewater, f'text\nRain, then coffee.\n{"x" * 1_000_000}\n"Rain, again."\n')
+    assert (torn.problem, torn.missing) == ("saw 2 cells; expected 1: quote a cell that holds commas", ())
+    assert "(1,000,002 characters); expected at most 20,000" in long.problem
+    assert (fine.text, fine.problem) == ("Rain, again.", None)
+
+
+def test_rows_completed_in_a_table_are_judged_like_a_files(tidewater):
+    cells = {"text": "Toba Rain waits.", "channel": "sms", "locale": "en-US"}
+    given = [(4, cells), (7, cells | {"key_message": "it waits"}), (8, cells | {"key_message": "x", "channel": "fax"})]
+    lacking, whole, wrong = copy_rows(given, brand=tidewater.guide, products=tidewater.products)
+    assert (lacking.index, lacking.missing, lacking.cells["sku"]) == (4, ("key_message",), whole.brief.product.sku)
+    assert (whole.index, whole.brief.key_message) == (7, "it waits")
+    assert (wrong.brief, wrong.missing, wrong.problem[:18]) == (None, (), "channel: saw 'fax'")
 
 
 def test_what_lacks_a_brief_is_written_completed_and_read_again(tmp_path, tidewater):

@@ -1,5 +1,6 @@
 """The command line as a user meets it: real subprocesses, wrong input, kills, and second runs."""
 
+import csv
 import json
 import os
 import signal
@@ -14,7 +15,9 @@ from pathlib import Path
 import pytest
 from servers import Misbehaving, misbehaving_server
 
+from brand_voice.adopt import adopt
 from brand_voice.brand import load_brand
+from brand_voice.brief_files import read_copy
 from brand_voice.store.store import Store
 
 Result = subprocess.CompletedProcess[str]
@@ -263,6 +266,26 @@ def test_import_stores_what_it_can_and_hands_the_rest_back(cli: Callable[..., Re
     assert state["verdicts"]["approve"] == 2
 
 
+@pytest.mark.parametrize(
+    ("model", "code", "told"),
+    [("ok", 3, "row 2: slow answered with no brief"), ("empty", 3, "row 2: "), ("quota", 1, "error: ")],
+)
+def test_a_row_whose_proposal_failed_is_told_and_stands_in_the_missing_file(
+    cli: Callable[..., Result], tmp_path: Path, model: str, code: int, told: str
+) -> None:
+    copy, missing = tmp_path / "copy.csv", tmp_path / "missing.csv"
+    copy.write_text(WRITTEN)
+    arguments = ("import", str(copy), "--brand", "tidewater", "--reviewer", "Ann", "--missing", str(missing))
+    with misbehaving_server() as server:
+        failed = cli(*arguments, "--propose", "--config", configured(tmp_path, server, model))
+    assert (failed.returncode, told in failed.stderr) == (code, True), failed.stderr
+    (kept,) = csv.DictReader(missing.read_text("utf-8-sig").splitlines())
+    assert (kept["text"], kept["channel"]) == ("Slow mornings need 12 oz. Slow Mug.", "tagline")
+    if code == 3:
+        assert "1 lack a brief (in" in failed.stderr
+        assert "1 unusable" in failed.stderr
+
+
 def test_import_without_a_name_or_a_teacher_says_what_to_do(cli: Callable[..., Result], tmp_path: Path) -> None:
     copy = tmp_path / "copy.csv"
     copy.write_text(WRITTEN)
@@ -270,6 +293,21 @@ def test_import_without_a_name_or_a_teacher_says_what_to_do(cli: Callable[..., R
     assert (nameless.returncode, "give --reviewer" in nameless.stderr) == (1, True)
     alone = cli("import", str(copy), "--brand", "tidewater", "--reviewer", "Ann", "--propose")
     assert (alone.returncode, "configure a teacher" in alone.stderr) == (1, True)
+
+
+def test_what_a_killed_import_left_without_its_approval_is_approved_by_the_next(
+    cli: Callable[..., Result], tmp_path: Path
+) -> None:
+    copy, brand = tmp_path / "copy.csv", load_brand("tidewater")
+    copy.write_text(WRITTEN)
+    (adopted,) = adopt(read_copy(copy, brand=brand.guide, products=brand.products), reviewer="Ann")
+    (tmp_path / "ws").mkdir()
+    with Store.open(tmp_path / "ws" / "brand_voice.db") as store:
+        store.save_brand_briefs([adopted.brief])
+        store.save_draft(adopted.draft)
+        again = cli("import", str(copy), "--brand", "tidewater", "--reviewer", "Ann")
+        assert "1 new approved texts" in again.stderr
+        assert [a.draft.id for a in store.approved("tidewater")] == [adopted.draft.id]
 
 
 def test_adopted_copy_trains_like_any_other(cli: Callable[..., Result], tmp_path: Path) -> None:

@@ -18,6 +18,7 @@ from brand_voice.cli.shell import (
 )
 
 if TYPE_CHECKING:
+    from brand_voice.brief_files import CopyRow
     from brand_voice.context import Context
     from brand_voice.review import Said
 
@@ -108,11 +109,15 @@ def import_copy(
         rows = read_copy(copy, brand=context.brand.guide, products=context.brand.products, channel=channel)
         added = loop.import_copy(context, rows, reviewer=reviewer)
         lacking = [row for row in rows if row.missing]
-        lacking = loop.propose_briefs(context, lacking) if propose and lacking else lacking
-    if missing is not None and lacking:
-        write_copy(missing, lacking)
+        proposed: list[CopyRow] = []
+        try:
+            proposed.extend(loop.propose_briefs(context, lacking) if propose and lacking else ())
+        finally:  # without credit or by Ctrl-C: what came is paid for
+            lacking = [*proposed, *lacking[len(proposed) :]]
+            if missing is not None and lacking:
+                write_copy(missing, lacking)
     bad = [row for row in rows if row.problem]
-    for row in bad:
+    for row in sorted([*bad, *(row for row in lacking if row.problem)], key=lambda row: row.index):
         notify(f"row {row.index + 1}: {row.problem}")
     told = f" (in {missing})" if missing is not None and lacking else ""
     notify(f"import: {added} new approved texts, {len(lacking)} lack a brief{told}, {len(bad)} unusable")

@@ -11,7 +11,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import NamedTuple, Self
 
-from sqlalchemy import and_, bindparam, delete, select, update
+from sqlalchemy import and_, bindparam, delete, exists, or_, select, update
 from sqlalchemy.dialects.sqlite import insert
 
 from brand_voice.errors import ConflictError
@@ -246,6 +246,13 @@ class Store(Dismissals, Ledger, Queue, Staff):
         query = select(drafts.c.id).where(drafts.c.brand == brand, drafts.c.revision > 0)
         with self._database.read() as connection:
             return frozenset(connection.execute(query).scalars())
+
+    def is_untouched(self, brand: str) -> bool:
+        """Whether a brand has no drafts but unjudged ones of the recorded teacher: none, or a demo loaded in part."""
+        of_people = or_(drafts.c.is_recorded.is_(False), drafts.c.revision > 0)
+        query = select(exists().where(drafts.c.brand == brand, of_people))
+        with self._database.read() as connection:
+            return not connection.execute(query).scalar_one()
 
     def current_reviews(self, brand: str) -> dict[str, Review]:
         """The last verdict of every reviewed draft of a brand, by draft id."""

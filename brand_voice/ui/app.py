@@ -27,26 +27,32 @@ from brand_voice.ui.header import build_header
 from brand_voice.ui.review_tab import build_review_tab
 from brand_voice.ui.session import Session
 from brand_voice.ui.theme import CSS, theme
+from brand_voice.ui.walkthrough import TOUR_CSS, TOUR_HEAD, build_tour, wire_tour
 from brand_voice.ui.write_tab import build_write_tab
 from brand_voice.workspace import Workspace
 
-MAX_FILE_SIZE = "1mb"
-"""Nothing is uploaded yet."""
+MAX_FILE_SIZE = "16mb"
+"""Of a CSV to import: some 50,000 texts. The command takes more."""
+KEPT_S = 3_600
+"""How long an upload that nobody imported is kept, seconds."""
 
 
 def build_app(session: Session) -> gr.Blocks:
     """The page, wired to a session; every event of it declares the least role it needs."""
-    with gr.Blocks(title="brand_voice", analytics_enabled=False, fill_width=True) as page:
+    with gr.Blocks(
+        title="brand_voice", analytics_enabled=False, fill_width=True, delete_cache=(KEPT_S, KEPT_S)
+    ) as page:
         # The key is no secret: only the browser's owner reads what it keeps. A random one would forget at each start.
         reviewer = gr.BrowserState("", storage_key="brand-voice-reviewer", secret="brand-voice-reviewer")
-        build_header(session, page)
-        with gr.Tabs():
+        tour = build_tour(session, lambda: build_header(session, page))
+        with gr.Tabs() as tabs:
             with gr.Tab("Write", id="write"):
                 build_write_tab(session, page)
             with gr.Tab("Compare", id="compare") as compare:
                 build_compare_tab(session, page, compare, reviewer)
             with gr.Tab("Review", id="review", elem_id="tab-review") as review:
                 build_review_tab(session, page, review, reviewer)
+        wire_tour(tour, session, page, tabs)
     check_roles(page)
     return page
 
@@ -128,8 +134,8 @@ def _launch_options(session: Session) -> dict[str, Any]:
         "blocked_paths": [str(session.workspace.root.resolve())],
         "max_file_size": MAX_FILE_SIZE,
         "theme": theme(),
-        "css": CSS,
-        "head": keys.head(),
+        "css": CSS + TOUR_CSS,
+        "head": keys.head() + TOUR_HEAD,
     }
 
 

@@ -69,7 +69,8 @@ SCRIPT = """
   const copyBox = () => find("#review-copy textarea");
   const seen = (element) => Boolean(element) && element.offsetParent !== null;
   const isTyping = (element) =>
-    element.isContentEditable || element.matches("textarea, select, input:not([type=checkbox]):not([type=radio])");
+    element.isContentEditable || element.closest("#import-table") ||
+    element.matches("textarea, select, input:not([type=checkbox]):not([type=radio])");
   const inFocus = () => find("#review-draft-id :is(textarea, input)").value;
   const press = (id) => {
     const button = document.getElementById(id);

@@ -9,7 +9,9 @@ from brand_voice.ui.access import Declare, Handler, name_of
 from brand_voice.ui.brief_form import Values
 from brand_voice.ui.bulk import BulkDesk
 from brand_voice.ui.bulk_view import COUNTED
+from brand_voice.ui.demo_offer import build_demo_offer
 from brand_voice.ui.events import direct
+from brand_voice.ui.import_panel import build_import_panel
 from brand_voice.ui.keys import FIRST_ROW
 from brand_voice.ui.review_desk import ReviewDesk
 from brand_voice.ui.review_parts import ReviewTab, build_review_parts
@@ -25,8 +27,10 @@ def build_review_tab(session: Session, page: gr.Blocks, tab_item: gr.Tab, rememb
 
     It has to stand outside of the tabs: Gradio (6.31) reads it only where it is mounted, and a tab is so when opened.
     """
+    offer = build_demo_offer(session, "review")
     tab = build_review_parts(session)
     options = direct(tab.decided)
+    imported = build_import_panel(session, tab.filters.brand, tab.reviewer)
     desk = ReviewDesk(session, tab)
     bulk = BulkDesk(session, tab, desk)
     reviewer, copywriter = session.access.needs("reviewer"), session.access.needs("copywriter")
@@ -35,6 +39,8 @@ def build_review_tab(session: Session, page: gr.Blocks, tab_item: gr.Tab, rememb
     at = {*tab.filters, tab.draft_id, tab.copy, tab.skipped}
     moved = {*tab.focus, tab.skipped}
     _wire_both(tab, tab_item, (desk, bulk), reviewer)
+    offer.wire(page, tab.filters.brand, tab_item.select, imported.change)
+    offer.loaded.change(reviewer(desk.resume), at, moved, api_name="review_loaded", **options)
     tab.next.click(reviewer(desk.step("next")), at, moved, api_name="review_next", **options)
     tab.previous.click(reviewer(desk.step("previous")), at, moved, api_name="review_previous", **options)
     tab.skip.click(reviewer(desk.skip), at, moved, api_name="review_skip", **options)

@@ -18,7 +18,7 @@ from brand_voice import rules, serve
 from brand_voice.adopt import draft_of_person
 from brand_voice.brand import BrandFolder, brand_ids, load_brand
 from brand_voice.chat import Chat
-from brand_voice.context import Context, T
+from brand_voice.context import Context, T, Track
 from brand_voice.errors import InputError
 from brand_voice.generate import Request, requests, stream
 from brand_voice.guide import Brand
@@ -34,6 +34,7 @@ from brand_voice.store.store import Store
 from brand_voice.student import start_server
 from brand_voice.suggest import Suggestion
 from brand_voice.ui.access import Access
+from brand_voice.ui.errand import Errands
 from brand_voice.ui.student_seat import StudentSeat
 from brand_voice.workspace import Workspace
 
@@ -111,6 +112,8 @@ class Session:
         self._at_hand: OrderedDict[str, Kept] = OrderedDict()
         self.store = self._opened.enter_context(Store.open(workspace.database))
         self.access = Access(self.store)
+        self.errands = Errands()
+        self._opened.callback(self.errands.close)
         self.student = StudentSeat(student)
         self._opened.callback(self.student.close)
         self.seat_student(self.first_brand.guide.id)
@@ -147,7 +150,7 @@ class Session:
 
     def suggestions(self, brand: str) -> list[Suggestion]:
         """The rules that the brand's edits suggest, the most frequent edit first."""
-        return rules.suggested(self._context(brand))
+        return rules.suggested(self.context(brand))
 
     def add_rule(self, suggestion: Suggestion) -> rules.Added:
         """Add a suggested rule to the brand's guide; all that is screened from then on is screened under it.
@@ -157,7 +160,7 @@ class Session:
             BrandError: the guide cannot be written, or not be edited in place.
         """
         try:
-            return rules.add(self._context(suggestion.brand), suggestion, renewed=self._renew)
+            return rules.add(self.context(suggestion.brand), suggestion, renewed=self._renew)
         except InputError:  # another program added it: its guide is ours from now on
             self._renew(load_brand(suggestion.brand, self.workspace.brands))
             raise
@@ -237,6 +240,10 @@ class Session:
                 yield piece
             else:
                 yield Written(brief, piece, self.screener(brief.brand).screen(piece.text, brief, draft_id=piece.id))
+
+    def context(self, brand: str, track: Track | None = None) -> Context:
+        """What a stage needs to work for a brand; progress goes to `track`, if anywhere."""
+        return Context(self.workspace, self.settings, self.folder(brand), self.store, track or _untracked, _notify)
 
     def keep(self, written: Written) -> str:
         """Keep a text at hand; return the token it is found by."""
@@ -333,18 +340,15 @@ class Session:
         key = f"{RECORDED}/{brand}" if name == RECORDED else name
         with self._lock:
             if key not in self._teachers:
-                endpoint = self._opened.enter_context(teacher_endpoint(self._context(brand), name))
+                endpoint = self._opened.enter_context(teacher_endpoint(self.context(brand), name))
                 self._teachers[key] = self._opened.enter_context(Chat(endpoint))
             return self._teachers[key]
 
     def _start_student(self, brand: str) -> serve.StudentServer:
         adapter = find(self.workspace.adapters, brand)
-        server = start_server(self._context(brand), adapter)
+        server = start_server(self.context(brand), adapter)
         serve.publish(server, self.workspace.server_file)
         return server
-
-    def _context(self, brand: str) -> Context:
-        return Context(self.workspace, self.settings, self.folder(brand), self.store, _untracked, _notify)
 
     def _requests(self, writer: Writer, brief: Brief) -> Iterator[Request]:
         """The requests that can be made for a brief, in order; of a recorded teacher those that were recorded."""

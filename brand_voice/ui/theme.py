@@ -224,6 +224,12 @@ body:has(#review-bulk-size :is(textarea, input):not(:placeholder-shown)) :is(.bv
 #keys dd { margin: 0; }
 kbd { font-family: var(--font-mono); font-size: 12px; padding: 1px 5px; border-radius: 4px;
   border: 1px solid var(--border-color-primary); background: var(--background-fill-secondary); color: inherit; }
+/* A few small buttons side by side, and what is there only while they can be pressed. */
+.bv-few { justify-content: flex-start !important; }
+.bv-few > button { flex: 0 0 auto !important; }
+#import-file { border: 1px dashed var(--input-border-color) !important; }
+#import-table * { font-family: var(--font) !important; }
+.bv-few:not(:has(button:enabled)), #import-rest:has(#import-discard:disabled) { display: none !important; }
 @media (max-width: 640px) {
   .gradio-container { padding: 14px 12px 40px !important; }
   .bv-card { padding: 12px !important; }

@@ -11,6 +11,7 @@ from brand_voice.errors import BrandVoiceError, InputError
 from brand_voice.ui.at_hand import AtHand, build_at_hand
 from brand_voice.ui.brief_form import BriefForm, Values, build_brief_form
 from brand_voice.ui.copy_view import told
+from brand_voice.ui.demo_offer import DemoOffer, build_demo_offer
 from brand_voice.ui.events import quick
 from brand_voice.ui.parts import offered, quiet
 from brand_voice.ui.session import STUDENT, TEACHER, Session
@@ -37,6 +38,7 @@ class WriteTab(NamedTuple):
     example: gr.Button
     stop: gr.Button
     go: gr.Button
+    offer: DemoOffer
     sides: tuple[Side, ...]
     at_hand: AtHand
     watch: gr.Timer
@@ -58,6 +60,7 @@ def build_write_tab(session: Session, page: gr.Blocks) -> None:
     handlers = _Handlers(session, tab)
     form, at_hand, options = tab.form, tab.at_hand, quick(tab.sides[0].nearest)
     copywriter = session.access.needs("copywriter")
+    tab.offer.wire(page, form.brand)
     seats = {*tab.every_side, tab.writers, tab.watch}
     page.load(copywriter(handlers.idle), tab.who, seats, api_name="write_idle", **options)
     tab.watch.tick(copywriter(handlers.watch), tab.who, seats, api_name="write_watch", **options)
@@ -127,12 +130,13 @@ def _layout(session: Session) -> WriteTab:
                 example = gr.Button("Fill an example", elem_id="write-example", min_width=100)
                 go = gr.Button("Write", variant="primary", elem_id="write-go", min_width=100)
                 stop = offered("Stop", "write-stop")
+            offer = build_demo_offer(session, "write")
         with gr.Column(scale=8, min_width=320):
             with gr.Row(equal_height=False):
                 sides = tuple(build_side(place, session) for place in range(1, MAX_SIDES + 1))
             at_hand = build_at_hand(session, sides)
     watch = gr.Timer(WATCH_S, active=False)
-    return WriteTab(form, writers, number, notice, example, stop, go, sides, at_hand, watch)
+    return WriteTab(form, writers, number, notice, example, stop, go, offer, sides, at_hand, watch)
 
 
 class _Handlers:
