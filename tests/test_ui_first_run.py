@@ -181,6 +181,6 @@ def test_the_tour_stands_in_nobodys_way(fresh: Page) -> None:
     expect(page.locator("#tour")).to_be_visible()
     example(page)
     page.locator("#write-go").click()
-    expect(page.locator("#side-teacher-send")).to_be_visible()
+    expect(page.locator("#side-1-send")).to_be_visible()
     tour, tabs = page.locator("#tour").bounding_box(), page.get_by_role("tablist").bounding_box()
     assert tour["y"] + tour["height"] <= tabs["y"]

@@ -294,5 +294,5 @@ def test_a_page_renews_its_lease_while_its_review_tab_is_looked_at(
     later: list[Request] = []
     page.on("requestfinished", lambda request: later.append(request) if is_renewal(request) else None)
     page.locator("#write-go").click()
-    expect(page.locator("#side-teacher-send")).to_be_visible()
+    expect(page.locator("#side-1-send")).to_be_visible()
     assert len(later) <= 1, "but for one that was on its way"
