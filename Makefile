@@ -8,7 +8,7 @@ BIN := $(VENV)/bin
 PIP := $(BIN)/python -m pip --disable-pip-version-check
 READY := $(VENV)/ready
 
-.PHONY: setup demo app test lint bench base-student student-report
+.PHONY: setup demo app test lint bench screenshots base-student student-report
 
 setup: $(READY)
 
@@ -56,6 +56,10 @@ lint: setup
 
 bench: setup
 	$(BIN)/python -m benchmarks $(ARGS)
+
+# Every tab of the demo's app (`make demo` comes first) into data/screenshots.
+screenshots: setup
+	$(BIN)/python tests/screenshots.py $(ARGS)
 
 # Nine adapters (three brands, three seeds) and some 6,000 texts; a second run goes on from workspace/student-report.
 student-report: setup

@@ -35,6 +35,7 @@ def main() -> int:
         with launched(copy) as app, playwright.chromium.launch(executable_path=CHROMIUM, args=FLAGS) as chromium:
             for scheme, width in LOOKS:
                 page = chromium.new_page(color_scheme=scheme, viewport={"width": width, "height": 900})
+                page.add_init_script("localStorage.setItem('brand-voice-tour', 'seen')")
                 page.goto(app.url)
                 _take(page, options.out, f"{scheme}-{width}")
                 page.close()

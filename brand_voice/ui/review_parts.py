@@ -70,7 +70,7 @@ def build_review_parts(session: Session) -> ReviewTab:
         reviewer = gr.Textbox(
             label="Your name",
             max_lines=1,
-            placeholder="Stands on every verdict",
+            placeholder="On each verdict",
             min_width=130,
             interactive=not session.access.has_login,
             elem_id="review-reviewer",

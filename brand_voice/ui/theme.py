@@ -94,6 +94,7 @@ footer { display: none !important; }
 .wrap-inner { padding: 5px 8px !important; }
 .wrap-inner input { text-overflow: ellipsis; padding-right: 26px !important; }
 .block .wrap:has(> .wrap-inner) { border: 1px solid var(--input-border-color) !important; }
+button[role=tab]:focus-visible { outline-offset: -3px; }
 button[role=tab] { color: var(--body-text-color-subdued) !important; }
 button[role=tab].selected { color: var(--body-text-color) !important; font-weight: 600; }
 .bv-header { display: flex; flex-wrap: wrap; gap: 4px 20px; align-items: baseline; }
@@ -133,6 +134,8 @@ body:has(.bv-header:is([data-role=""], [data-role=copywriter])) #tab-review-butt
 .bv-buttons { justify-content: flex-start !important; gap: 8px !important; }
 .bv-buttons button { flex: 0 0 auto !important; padding: 4px 14px !important; }
 #write-writers .remove-all { display: none; }
+#write-writers .secondary-wrap { min-width: 28px !important; }
+#write-writers input { min-width: 0 !important; width: 20px; }
 .bv-fold { background: var(--block-background-fill) !important; border-radius: 10px !important;
   border: 1px solid var(--border-color-primary) !important; padding: 12px 16px !important; }
 .bv-subdued textarea { color: var(--body-text-color-subdued) !important; font-size: 13px; }
@@ -233,6 +236,7 @@ kbd { font-family: var(--font-mono); font-size: 12px; padding: 1px 5px; border-r
 @media (max-width: 640px) {
   .gradio-container { padding: 14px 12px 40px !important; }
   .bv-card { padding: 12px !important; }
+  #keys-open { display: none; }
   .bv-card button.lg { padding: 9px 4px !important; font-size: 13px !important; }
 }
 """
