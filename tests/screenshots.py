@@ -11,6 +11,7 @@ import tempfile
 from pathlib import Path
 
 from launched_app import CHROMIUM, FLAGS, box, example, launched, says, write
+from PIL import Image
 from playwright.sync_api import Page, expect, sync_playwright
 
 LOOKS = (("light", 1280), ("dark", 1280), ("light", 390))
@@ -67,8 +68,9 @@ def _take(page: Page, out: Path, look: str) -> None:
 
 def _picture(page: Page, path: Path) -> None:
     page.mouse.move(0, 0)
-    page.wait_for_load_state("networkidle")
+    page.wait_for_timeout(800)  # fonts and transitions settle
     page.screenshot(path=path, full_page=True)
+    Image.open(path).quantize(256).save(path, optimize=True)
 
 
 if __name__ == "__main__":

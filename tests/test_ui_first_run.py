@@ -8,6 +8,7 @@ from launched_app import App, box, example, launched, says
 from playwright.sync_api import BrowserContext, Page, expect
 
 from brand_voice import demo
+from brand_voice.adopt import draft_of_person
 from brand_voice.demo import spared
 from brand_voice.errors import InputError
 from brand_voice.ui.errand import CalledOffError, Errand, Errands
@@ -78,9 +79,8 @@ def test_what_somebody_stored_already_takes_the_offer_away(alone: App, opened: C
     page.get_by_role("tab", name="Review").click()
     says(page, "review-demo", "no drafts yet")
     alone.session.store.save_brand_briefs(alone.brand.briefs[:1])
-    *_, written = alone.session.stream("teacher", alone.session.recorded_briefs("tidewater")[0])
-    own = written.draft.model_copy(update={"is_recorded": False, "author": "person"})
-    alone.session.store.save_draft(own)
+    brief = alone.brand.briefs[0]
+    alone.session.store.save_draft(draft_of_person(brief, "A person wrote this."))
     page.get_by_role("tab", name="Write").click()
     page.get_by_role("tab", name="Review").click()
     expect(box(page, "review-demo")).to_be_hidden()

@@ -185,10 +185,9 @@ def test_hostile_cells_are_shown_as_text_and_imported_as_they_are(alone: App, op
 
 
 def test_keys_typed_into_the_table_press_no_button(alone: App, opened: Callable[..., Page]) -> None:
-    *_, written = alone.session.stream("teacher", alone.session.recorded_briefs("tidewater")[0])
-    alone.session.send_to_review(alone.session.keep(written))
+    draft = alone.session.answered("teacher", alone.session.recorded_briefs("tidewater")[0])
     page = import_panel(opened(alone.url))
-    expect(box(page, "review-copy")).to_have_value(written.draft.text)
+    expect(box(page, "review-copy")).to_have_value(draft.text)
     upload(page, "text,channel\nToba Rain types.,sms\n")
     says(page, "import-says", "1 to be completed below")
     page.evaluate("void (document.querySelector('#review-approve').onclick = () => { window.pressed = true })")
