@@ -24,12 +24,16 @@ class Rate(Record):
 
     @property
     def interval(self) -> tuple[float, float]:
-        """Wilson's 95% interval of the share (E. B. Wilson 1927, "Probable Inference")."""
+        """Wilson's 95% interval of the share."""
+        return self.interval_at(Z)
+
+    def interval_at(self, z: float) -> tuple[float, float]:
+        """Wilson's interval of the share for a normal quantile (E. B. Wilson 1927, "Probable Inference")."""
         if not self.of:
             return 0.0, 1.0
-        spread = Z * Z / self.of
+        spread = z * z / self.of
         middle = (self.share + spread / 2) / (1 + spread)
-        half = Z / (1 + spread) * math.sqrt(self.share * (1 - self.share) / self.of + spread / (4 * self.of))
+        half = z / (1 + spread) * math.sqrt(self.share * (1 - self.share) / self.of + spread / (4 * self.of))
         return max(0.0, middle - half), min(1.0, middle + half)
 
     def __str__(self) -> str:

@@ -2,7 +2,8 @@
 
 A *contender* is an adapter's name or a teacher's model. Ties and `both_bad` are counted and reported, the win rate is
 of the decisive votes alone. The decision aimed at is non-inferiority: the first contender wins at most `MARGIN` less
-often than half. This module asks nobody and stores nothing.
+often than half. People look after every vote, which makes a false decision likelier each time: a decision therefore
+takes a wider interval, and a minimum of votes. This module asks nobody and stores nothing.
 """
 
 import math
@@ -15,10 +16,13 @@ from brand_voice.records import Ballot, Record
 
 MARGIN = 0.10
 """How far below one half the win rate of a contender that is no worse may lie."""
-POWER_FACTOR = (1.959964 + 0.841621) ** 2
-"""Squared sum of the normal quantiles of a 95% interval and of 80% power; gives 196 votes at a true half."""
+DECISION_Z = 2.575829
+"""Normal quantile of a 99% interval. Looked at after every vote from the 50th to the 400th, at a true share on the
+line, it says `no worse` in 4.5% of runs and `worse` in 3.8%; a 95% interval from the first vote on: 25% and 20%."""
+POWER_FACTOR = (DECISION_Z + 0.841621) ** 2
+"""Squared sum of the normal quantiles of that interval and of 80% power; gives 292 votes at a true half."""
 DESCRIPTIVE_BELOW = 50
-"""Slices of fewer decisive votes describe and decide nothing."""
+"""Fewer decisive votes describe and decide nothing."""
 
 
 class Slice(Record):
@@ -58,8 +62,10 @@ class Result(Record):
 
     @property
     def verdict(self) -> str | None:
-        """`no worse`, `worse`, or none while the interval still spans the margin."""
-        low, high = self.wins.interval
+        """`no worse`, `worse`, or none while there are few votes or the 99% interval still spans the margin."""
+        if self.wins.of < DESCRIPTIVE_BELOW:
+            return None
+        low, high = self.wins.interval_at(DECISION_Z)
         line = 0.5 - MARGIN
         return "no worse" if low > line else "worse" if high < line else None
 
