@@ -124,9 +124,7 @@ class Chat:
         Raises:
             ChatError: no usable answer; `kind` says why.
         """
-        body = self._body(messages, sampling, metadata)
-        if wants_logprobs:
-            body["logprobs"] = True
+        body = self._body(messages, sampling, metadata) | ({"logprobs": True} if wants_logprobs else {})
         for number in range(1, self.endpoint.max_attempts + 1):
             self._pause.wait()
             entry = _Entry(self.endpoint, journal, draft_id, body)
@@ -149,13 +147,14 @@ class Chat:
         metadata: Mapping[str, str] | None = None,
         journal: Journal | None = None,
         draft_id: str = "",
+        wants_logprobs: bool = False,
     ) -> Iterator[str | Completion]:
         """Yield the text as it is written, then the whole completion; nothing is retried once text was shown.
 
         Raises:
             ChatError: as `complete`, also when the stream breaks half-way.
         """
-        body = self._body(messages, sampling, metadata)
+        body = self._body(messages, sampling, metadata) | ({"logprobs": True} if wants_logprobs else {})
         body |= {"stream": True, "stream_options": {"include_usage": True}}
         for number in range(1, self.endpoint.max_attempts + 1):
             self._pause.wait()

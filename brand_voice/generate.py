@@ -114,6 +114,7 @@ def stream(
         metadata=brief_metadata(request.brief, request.candidate),
         journal=journal,
         draft_id=request.draft_id,
+        wants_logprobs=request.wants_logprobs,
     )
     for piece in pieces:
         unwritten = _draft(request, chat.endpoint, adapter)

@@ -27,6 +27,7 @@ FLAGS = (
 ).split()
 PATIENCE_MS = 120_000
 ADAPTER = "tidewater@20260102-abcdef"
+LOGPROB = -0.75
 HOSTILE = (
     '<script>window.owned=1</script><img src=x onerror="window.owned=2"> ${window.owned=3} '
     "{{window.owned=4}} [go](javascript:alert(1)) <|im_end|> \u202etxet"
@@ -55,6 +56,8 @@ class EchoStudent(BaseHTTPRequestHandler):
         usage = {"prompt_tokens": 90, "completion_tokens": 12}
         events: list[dict[str, Any]] = [{"choices": [{"delta": {"content": f"{w} "}}]} for w in text.split(" ")]
         events += [{"choices": [{"delta": {}, "finish_reason": "stop"}]}, {"choices": [], "usage": usage}]
+        if body.get("logprobs"):
+            events[0]["choices"][0]["logprobs"] = {"content": [{"token": "a", "logprob": LOGPROB}]}
         self.close_connection = True
         self.send_response(200)
         self.send_header("Content-Type", "text/event-stream")

@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
-from launched_app import ADAPTER, HOSTILE, App, box, choose, copy_of, example, launched, says, shown, write
+from launched_app import ADAPTER, HOSTILE, LOGPROB, App, box, choose, copy_of, example, launched, says, shown, write
 from playwright.sync_api import BrowserContext, Page, expect
 
 from brand_voice.errors import BrandError, ServeError
@@ -111,7 +111,7 @@ def test_a_text_sent_to_review_stands_in_the_queue_with_its_findings(app: App, o
     says(page, "side-2-sent", "In the review queue")
     stored = app.session.store.queue("tidewater", narrowed=Narrowed(author="student"))[-1]
     assert UNRECORDED in stored.draft.text
-    assert stored.draft.adapter == ADAPTER
+    assert (stored.draft.adapter, stored.draft.mean_logprob) == (ADAPTER, LOGPROB)
     assert stored.screening is not None
     assert "style" in {finding.check for finding in stored.screening.findings}
     write(page)

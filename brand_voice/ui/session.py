@@ -229,12 +229,13 @@ class Session:
         return itertools.islice(fresh, number)
 
     def stream(self, writer: Writer, request: Request) -> Iterator[str | Written]:
-        """Yield a text as it is written, then the whole with its findings.
+        """Yield a text as it is written, then the whole with its findings; of a student also how certain it was.
 
         Raises:
             BrandVoiceError: no text came.
         """
         brief = request.brief
+        request = request.model_copy(update={"wants_logprobs": writer.author == "student"})
         for piece in stream(request, writer.chat, writer.sampling, journal=self.store, adapter=writer.adapter):
             if isinstance(piece, str):
                 yield piece
