@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from brand_voice.errors import InputError
-from brand_voice.records import Answer
+from brand_voice.records import Answer, Finding
 
 FORMULA_STARTS = ("=", "+", "-", "@", "\t", "\r")
 """A spreadsheet takes a cell that begins so for a formula."""
@@ -51,6 +51,11 @@ def table_csv(columns: Iterable[str], rows: Iterable[Mapping[str, object]]) -> s
     return stream.getvalue()
 
 
+def findings_cell(findings: Iterable[Finding]) -> str:
+    """Findings as a CSV tells them, one a line."""
+    return "\n".join(f"{finding.severity} {finding.rule}: {finding.message}" for finding in findings)
+
+
 def write_whole(path: Path, content: bytes) -> None:
     """Write a file whole or not at all.
 
@@ -76,9 +81,7 @@ def _answers_jsonl(answers: Sequence[Answer]) -> bytes:
 
 
 def _answers_csv(answers: Sequence[Answer]) -> bytes:
-    rows = [_fields(answer) for answer in answers]
-    for row in rows:
-        row["findings"] = "\n".join(f"{f['severity']} {f['rule']}: {f['message']}" for f in row["findings"])
+    rows = [_fields(answer) | {"findings": findings_cell(answer.findings)} for answer in answers]
     columns = _fields(Answer(job_id="", row=0, id="", status="ok"))
     return table_csv(columns, rows).encode("utf-8-sig")  # without the mark, Excel reads UTF-8 as its local code page
 

@@ -8,7 +8,6 @@ of it does, when the account is out of credit, or at the cost cap.
 Workers are daemon threads: Ctrl-C drops what is queued and does not wait for a server that never answers.
 """
 
-import itertools
 import queue
 import threading
 from collections import Counter
@@ -17,6 +16,7 @@ from concurrent.futures import Future
 from functools import partial
 from typing import NamedTuple
 
+from brand_voice.budget import Budget, usd
 from brand_voice.chat import Chat, brief_metadata, is_paid, price
 from brand_voice.errors import BrandVoiceError, ChatError, CostCapError, SettingsError
 from brand_voice.records import Author, Brief, Completion, Draft, Journal, Message, Record, Sampling, draft_id
@@ -89,7 +89,7 @@ def generate(
             f"a cost cap needs a price, and {endpoint.name} has none",
             remedy=f"set usd_per_million_in and usd_per_million_out of [teachers.{endpoint.name}]",
         )
-    ledger = _Ledger(journal, max_cost_usd)
+    ledger = Budget(journal, max_cost_usd)
     run = _Run()
     ask = partial(_ask, chat=chat, sampling=sampling, adapter=adapter, ledger=ledger)
     with _Workers(ask, endpoint.max_concurrency, ledger.stop) as workers:
@@ -136,9 +136,9 @@ def summary(drafts: Iterable[Draft], seconds: float) -> str:
         parts.append(f"{failures.total()} failed ({kinds})")
     parts.append(_duration(seconds))
     if cost_usd:
-        parts.append(_usd(cost_usd))
+        parts.append(usd(cost_usd))
     if listed_usd:
-        parts.append(f"recorded: nothing spent, {_usd(listed_usd)} at list price")
+        parts.append(f"recorded: nothing spent, {usd(listed_usd)} at list price")
     return ", ".join(parts)
 
 
@@ -257,79 +257,7 @@ class _Workers:
             self._done.put(future)
 
 
-class _Ledger:
-    """The journal as one run sees it: holds back or refuses an attempt that might pass the cap, passes on the rest."""
-
-    def __init__(self, journal: Journal | None, max_cost_usd: float | None) -> None:
-        self._journal = journal
-        self._max_cost_usd = max_cost_usd
-        self._spent_usd = 0.0
-        self._reserved: dict[str, float] = {}
-        """Reserved cost of the attempts under way, USD, by draft: a draft has one at a time."""
-        self._costs_usd: dict[str, float] = {}
-        self._drafts: dict[int, str] = {}
-        self._changed = threading.Condition()
-        self._numbers = itertools.count(1)
-        self._is_stopped = False
-
-    def stop(self) -> None:
-        """Let no further attempt begin."""
-        with self._changed:
-            self._is_stopped = True
-            self._changed.notify_all()
-
-    def begin(self, *, draft_id: str, endpoint: str, reserved_usd: float) -> int:
-        """Reserve the cost; where others under way may yet turn out cheaper, wait for them.
-
-        Raises:
-            CostCapError: what is spent and this together are more than the cap.
-        """
-        with self._changed:
-            while not self._is_stopped and self._reserved and self._is_over(reserved_usd):
-                self._changed.wait()
-            if self._is_stopped or self._is_over(reserved_usd):
-                raise self._refusal(reserved_usd)
-            self._reserved[draft_id] = reserved_usd
-        number = next(self._numbers)
-        if self._journal is not None:
-            number = self._journal.begin(draft_id=draft_id, endpoint=endpoint, reserved_usd=reserved_usd)
-        self._drafts[number] = draft_id
-        return number
-
-    def answered(self, attempt: int, *, raw: str) -> None:
-        """Pass the raw answer on."""
-        if self._journal is not None:
-            self._journal.answered(attempt, raw=raw)
-
-    def finish(self, attempt: int, *, outcome: str, cost_usd: float | None) -> None:
-        """Replace the reservation by the cost."""
-        draft = self._drafts.pop(attempt)
-        with self._changed:
-            self._reserved.pop(draft, None)
-            self._spent_usd += cost_usd or 0
-            self._costs_usd[draft] = self._costs_usd.get(draft, 0) + (cost_usd or 0)
-            self._changed.notify_all()
-        if self._journal is not None:
-            self._journal.finish(attempt, outcome=outcome, cost_usd=cost_usd)
-
-    def take_cost_usd(self, draft: str) -> float:
-        """What a draft's attempts cost together, once."""
-        return self._costs_usd.pop(draft, 0.0)
-
-    def _is_over(self, reserved_usd: float) -> bool:
-        if self._max_cost_usd is None or not reserved_usd:
-            return False
-        return self._spent_usd + sum(self._reserved.values()) + reserved_usd > self._max_cost_usd
-
-    def _refusal(self, reserved_usd: float) -> CostCapError:
-        return CostCapError(
-            f"the next request may cost {_usd(reserved_usd)}; "
-            f"this run has spent {_usd(self._spent_usd)} of {_usd(self._max_cost_usd or 0)}",
-            remedy="run the same command again with a higher --max-cost-usd; it goes on where this run stopped",
-        )
-
-
-def _ask(request: Request, *, chat: Chat, sampling: Sampling, adapter: str | None, ledger: _Ledger) -> _Outcome:
+def _ask(request: Request, *, chat: Chat, sampling: Sampling, adapter: str | None, ledger: Budget) -> _Outcome:
     try:
         completion = chat.complete(
             request.messages,
@@ -394,8 +322,3 @@ def _duration(seconds: float) -> str:
     minutes, rest = divmod(round(seconds), 60)
     hours, minutes = divmod(minutes, 60)
     return f"{hours}h{minutes:02}m" if hours else f"{minutes}m{rest:02}s" if minutes else f"{rest}s"
-
-
-def _usd(amount: float) -> str:
-    """Dollars with cents; small amounts with four digits, so that a cent's fraction is not called nothing."""
-    return f"${amount:.2f}" if amount >= 1 or amount == 0 else f"${amount:.4f}"

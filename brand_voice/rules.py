@@ -12,7 +12,7 @@ from brand_voice.context import Context
 from brand_voice.errors import InputError
 from brand_voice.loop import screen_drafts
 from brand_voice.store.store import Store
-from brand_voice.suggest import Suggestion, suggest
+from brand_voice.suggest import Suggestion, is_repeated, suggest
 
 
 class Added(NamedTuple):
@@ -29,6 +29,8 @@ class Added(NamedTuple):
 def suggested(context: Context) -> list[Suggestion]:
     """The rules that the current edits suggest and nobody dismissed, the most frequent edit first."""
     store, brand = context.store, context.brand_id
+    if not is_repeated(store.approved(brand, verdict="edit")):
+        return []  # approved copy, of which there is much more, need not be read
     return suggest(store.approved(brand), context.brand.guide, dismissed=store.dismissed(brand))
 
 

@@ -143,6 +143,11 @@ def suggest(approved: Iterable[Approved], guide: Brand, *, dismissed: Container[
     return sorted(wanted, key=lambda s: (-s.count, *s.edit))
 
 
+def is_repeated(texts: Iterable[Approved]) -> bool:
+    """Whether any edit was made often enough to be looked at."""
+    return bool(_repeated(texts))
+
+
 def _repeated(texts: Iterable[Approved]) -> dict[Edit, list[_Made]]:
     """The edits made in enough drafts, each with one change a draft."""
     found: dict[Edit, dict[tuple[str, str], _Made]] = defaultdict(dict)

@@ -136,9 +136,13 @@ def example(page: Page) -> None:
     expect(box(page, "brief-name")).not_to_have_value("")
 
 
-def write(page: Page) -> None:
+def write(page: Page, *sides: int) -> None:
+    """Let everybody write, and wait until these sides (else the second) show another text than before."""
+    tokens = {side: box(page, f"side-{side}-token") for side in sides or (2,)}
+    before = {side: token.input_value() for side, token in tokens.items()}
     page.locator("#write-go").click()
-    expect(page.locator("#side-2-send")).to_be_visible()
+    for side, token in tokens.items():
+        expect(token).not_to_have_value(re.compile(f"^({re.escape(before[side])})?$"))
 
 
 def says(page: Page, id_: str, text: str) -> None:

@@ -9,7 +9,19 @@ PACKAGE = Path(__file__).parent.parent / "brand_voice"
 FLOORS: tuple[set[str], ...] = (
     {"__init__", "errors"},
     {"records", "shipped"},
-    {"guide", "settings", "artifacts", "answer_files", "workspace", "protocol", "process", "invent", "rates", "people"},
+    {
+        "guide",
+        "settings",
+        "artifacts",
+        "answer_files",
+        "workspace",
+        "protocol",
+        "process",
+        "invent",
+        "rates",
+        "people",
+        "budget",
+    },
     {
         "brand",
         "brief_files",

@@ -9,7 +9,7 @@ open. The store knows no rule, no prompt and no model.
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 from types import TracebackType
-from typing import NamedTuple, Self
+from typing import Literal, NamedTuple, Self
 
 from sqlalchemy import and_, bindparam, delete, exists, or_, select, update
 from sqlalchemy.dialects.sqlite import insert
@@ -261,13 +261,14 @@ class Store(Dismissals, Ledger, Queue, Staff):
             found = [record_of(Review, row) for row in connection.execute(query).mappings()]
         return {review.draft_id: review for review in found}
 
-    def approved(self, brand: str) -> tuple[Approved, ...]:
+    def approved(self, brand: str, *, verdict: Literal["approve", "edit"] | None = None) -> tuple[Approved, ...]:
         """The drafts whose last verdict is `approve` or `edit`, in the order they came: all that may train."""
-        counts = (current_reviews.c.brand == brand, current_reviews.c.verdict != "reject")
+        last = current_reviews.c.verdict
+        counts = (current_reviews.c.brand == brand, last == verdict if verdict else last != "reject")
         query = drafts_with_briefs().join(current_reviews, current_reviews.c.draft_id == drafts.c.id).where(*counts)
         with self._database.read() as connection:
-            last = connection.execute(select(current_reviews).where(*counts)).mappings()
-            verdicts = {row["draft_id"]: record_of(Review, row) for row in last}
+            reviewed = connection.execute(select(current_reviews).where(*counts)).mappings()
+            verdicts = {row["draft_id"]: record_of(Review, row) for row in reviewed}
             rows = connection.execute(query.order_by(drafts.c.seq)).mappings()
             return tuple(Approved(draft_of(row), brief_of(row), verdicts[row["id"]]) for row in rows)
 

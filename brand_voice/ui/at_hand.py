@@ -8,7 +8,7 @@ from typing import NamedTuple
 
 import gradio as gr
 
-from brand_voice.answer_files import EDITED_SOURCE_TYPE, SOURCE_TYPE, table_csv
+from brand_voice.answer_files import EDITED_SOURCE_TYPE, SOURCE_TYPE, findings_cell, table_csv
 from brand_voice.errors import InputError
 from brand_voice.ui.brief_form import Values
 from brand_voice.ui.copy_view import difference, told
@@ -20,10 +20,6 @@ from brand_voice.ui.theme import DIFFERENCE_COLOURS
 
 AS_WRITTEN = "written:"
 """Before a token: the text as its writer left it."""
-COLUMNS = (
-    *("brand", "channel", "locale", "product", "key_message", "text", "author", "model", "adapter", "is_edited"),
-    *("findings", "digital_source_type"),
-)
 DOWNLOAD = """(text) => {
   if (!text) return;
   const link = document.createElement("a");
@@ -73,8 +69,8 @@ class AtHand(NamedTuple):
 
     def exported(self, values: Values) -> Values:
         """All texts as a CSV, as they stand now."""
-        rows = (dict(zip(COLUMNS, _row(kept), strict=True)) for _, _, kept in self._texts(values))
-        return {self.file: table_csv(COLUMNS, rows)}
+        rows = [_row(kept) for _, _, kept in self._texts(values)]
+        return {self.file: table_csv(rows[0], rows) if rows else ""}
 
     def _texts(self, values: Values) -> Iterator[tuple[str, str, Kept]]:
         """Name, token and text of everything at hand."""
@@ -106,14 +102,14 @@ class AtHand(NamedTuple):
 def build_at_hand(session: Session, sides: Sequence[Side]) -> AtHand:
     """Lay the panel out and wire it; `offered` is for whoever knows that there are new texts."""
     with gr.Accordion(
-        "Word difference between two texts", open=False, elem_id="difference", elem_classes="bv-fold"
+        "Word difference between two texts", open=False, elem_id="difference", elem_classes="bv-card"
     ) as fold:
         with gr.Row():
             first = gr.Dropdown([], label="From", elem_id="difference-first", min_width=160)
             second = gr.Dropdown([], label="To", elem_id="difference-second", min_width=160)
         shown = copy_text("What differs", "difference-shown", DIFFERENCE_COLOURS)
         equal = quiet("Comparison", elem_id="difference-equal")
-    with gr.Row(elem_classes="bv-buttons"):
+    with gr.Row(elem_classes="bv-few"):
         export = offered("Export all texts (CSV)", "write-export")
     file = gr.Textbox(visible="hidden", elem_id="write-file")
     panel = AtHand(session, sides, first, second, shown, equal, export, file)
@@ -125,11 +121,12 @@ def build_at_hand(session: Session, sides: Sequence[Side]) -> AtHand:
     return panel
 
 
-def _row(kept: Kept) -> tuple[object, ...]:
+def _row(kept: Kept) -> dict[str, object]:
     brief, draft, _ = kept.written
-    findings = "\n".join(f"{f.severity} {f.rule}: {f.message}" for f in kept.findings)
-    return (
-        *(brief.brand, brief.channel, brief.locale, brief.product.name, brief.key_message, kept.text.strip()),
-        *(draft.author, draft.model, draft.adapter, kept.is_edited),
-        *(findings, EDITED_SOURCE_TYPE if kept.is_edited else SOURCE_TYPE),
-    )
+    return {
+        **{"brand": brief.brand, "channel": brief.channel, "locale": brief.locale, "product": brief.product.name},
+        **{"key_message": brief.key_message, "text": kept.text.strip()},
+        **{"author": draft.author, "model": draft.model, "adapter": draft.adapter, "is_edited": kept.is_edited},
+        "findings": findings_cell(kept.screening.findings),
+        "digital_source_type": EDITED_SOURCE_TYPE if kept.is_edited else SOURCE_TYPE,
+    }

@@ -18,7 +18,7 @@ from brand_voice.ui.copy_view import told
 from brand_voice.ui.review_desk import MAX_UNDO, ReviewDesk, holder
 from brand_voice.ui.review_parts import ReviewTab
 from brand_voice.ui.session import Session
-from brand_voice.ui.verdicts import approve_all, take_back
+from brand_voice.ui.verdicts import approve_all
 
 
 class BulkDesk:
@@ -87,15 +87,7 @@ class BulkDesk:
 
     def undo(self, values: Values, request: gr.Request) -> Values:
         """Take this page's last act back, a list of verdicts as one; what waits again is listed again."""
-        tab = self._tab
-        if not values[tab.decided]:
-            return self._told("There is nothing to undo: this page has stored no verdict yet.")
-        *earlier, act = values[tab.decided]
-        try:
-            outcome = take_back(self._session, act, name_of(request, values[tab.reviewer]))
-        except BrandVoiceError as error:
-            return self._told(told(error))
-        return self.refresh(values, request) | {tab.decided: earlier} | self._told(outcome.taken_back)
+        return self._desk.taken_back(values, request, lambda _: self.refresh(values, request))
 
     def _listed(self, values: Values, request: gr.Request, unticked: Container[str] = ()) -> Values:
         tab, filters, view = self._tab, self._tab.filters, self._view

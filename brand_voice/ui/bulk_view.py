@@ -1,6 +1,6 @@
 """The list of drafts without findings: its rows, the keys that size it, the one button that approves what is ticked.
 
-All rows are one component, a group of check boxes: it shows whatever it gets as text, and is there at once however
+All rows are one component, a group of check boxes: it shows whatever it gets as text, and takes one update however
 many rows there are.
 """
 

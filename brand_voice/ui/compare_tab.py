@@ -222,7 +222,7 @@ class _Handlers:
     def _told_of(self, pair: Pair, draft: Draft) -> str:
         """Who wrote a text, how long it is and took, and what the rules say of it."""
         guide = self._session.folder(pair.brief.brand).guide
-        findings = self._session.screener(pair.brief.brand).screen(draft.text, pair.brief).findings
+        findings = self._session.screen(draft.text, pair.brief).findings
         seconds = f"{draft.latency_ms / 1e3:.2g} s" if draft.latency_ms is not None else None
         lines = (draft.adapter or f"Teacher ({draft.model})", counter(draft.text, pair.brief, guide), seconds)
         return "\n".join([*filter(None, lines), f"Findings: {sentences(findings)}"])

@@ -30,6 +30,11 @@ def highlighted(text: str, findings: Sequence[Finding] = ()) -> list[tuple[str, 
     return pieces
 
 
+def marked(text: str, findings: Sequence[Finding]) -> list[tuple[str, str | None]]:
+    """The text in pieces where a finding has a place in it; empty where none has: the text stands in its box anyway."""
+    return highlighted(text, findings) if any(finding.start is not None for finding in findings) else []
+
+
 def difference(before: str, after: str) -> list[tuple[str, str | None]]:
     """What an edit did, word by word: pieces under `Out`, under `In`, or as they were; empty for equal texts."""
     if before == after:

@@ -1,8 +1,8 @@
 """How events go, so that the page stays quick.
 
 Gradio (6.31) tells every component that any event so far had for an output of its progress, at each step of each event,
-be it shown or not; with some hundred components that took longer than the events themselves. So no event shows
-progress, and what it would show it on is a state, which the page does not have.
+be it shown or not, and there are some hundred components. So no event shows progress, and what it would show it on is a
+state, which the page does not have.
 """
 
 from typing import Literal, TypedDict

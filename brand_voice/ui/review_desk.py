@@ -18,10 +18,10 @@ from brand_voice.screen.similar import masked, nearest
 from brand_voice.store.queue import Other, QueueItem
 from brand_voice.ui.access import name_of
 from brand_voice.ui.brief_form import Values
-from brand_voice.ui.copy_view import counter, difference, highlighted, sentences, spoken, told
+from brand_voice.ui.copy_view import counter, difference, marked, sentences, spoken, told
 from brand_voice.ui.review_parts import ReviewTab
 from brand_voice.ui.session import Session
-from brand_voice.ui.verdicts import take_back
+from brand_voice.ui.verdicts import Outcome, take_back
 
 MAX_UNDO = 50
 DONE: dict[Verdict, str] = {"approve": "Approved.", "edit": "Edit saved.", "reject": "Rejected."}
@@ -108,6 +108,16 @@ class ReviewDesk:
 
     def undo(self, values: Values, request: gr.Request) -> Values:
         """Take this page's last act back, unless somebody decided since; its first draft is in focus again."""
+
+        def first_again(outcome: Outcome) -> Values:
+            first = str(next(iter(outcome.stored), [""])[0])
+            item = self._store.hold(first, holder(request)) or self._store.item(first)
+            return self._focus(values, item) if item else {}
+
+        return self.taken_back(values, request, first_again)
+
+    def taken_back(self, values: Values, request: gr.Request, shown: Callable[[Outcome], Values]) -> Values:
+        """Take this page's last act back, a list of verdicts as one; `shown` says what the page shows then."""
         tab = self._tab
         if not values[tab.decided]:
             return self._told("There is nothing to undo: this page has stored no verdict yet.")
@@ -116,10 +126,7 @@ class ReviewDesk:
             outcome = take_back(self._session, act, name_of(request, values[tab.reviewer]))
         except BrandVoiceError as error:
             return self._told(told(error))
-        first = str(next(iter(outcome.stored), [""])[0])
-        item = self._store.hold(first, holder(request)) or self._store.item(first)
-        shown = self._focus(values, item) if item else {}
-        return shown | self._told(outcome.taken_back) | {tab.decided: earlier}
+        return shown(outcome) | {tab.decided: earlier} | self._told(outcome.taken_back)
 
     def recheck(self, values: Values) -> Values:
         """Findings and length of the text as it stands in the box."""
@@ -127,7 +134,7 @@ class ReviewDesk:
         if item is None:
             return {self._tab.difference: []}
         text = values[self._tab.copy] or ""
-        found = self._findings(text, item.brief, self._screen(text, item.brief).findings)
+        found = self._findings(text, item.brief, self._session.screen(text, item.brief).findings)
         return found | {self._tab.difference: difference(item.draft.text.strip(), text.strip())}
 
     def _decided(self, values: Values, verdict: Verdict, reviewer: str) -> tuple[Review, str]:
@@ -140,7 +147,7 @@ class ReviewDesk:
         decided, screening = review(
             item.draft,
             item.brief,
-            self._screen,
+            self._session.screen,
             verdict=verdict,
             text=values[tab.copy] if verdict == "edit" else None,
             reasons=values[tab.reasons],
@@ -154,9 +161,6 @@ class ReviewDesk:
     def _is_changed(self, values: Values, item: QueueItem) -> bool:
         """Whether the text in the box is not the draft's."""
         return (values[self._tab.copy] or "").strip() != item.draft.text.strip()
-
-    def _screen(self, text: str, brief: Brief) -> Screening:
-        return self._session.screener(brief.brand).screen(text, brief)
 
     def _shown(self, values: Values, request: gr.Request, *, after: str | None) -> Values:
         """The next draft after one, or the first that waits at all, or one skipped before, or that nothing waits."""
@@ -189,16 +193,15 @@ class ReviewDesk:
 
     def _focus(self, values: Values, item: QueueItem) -> Values:
         tab, draft, brief = self._tab, item.draft, item.brief
-        findings = item.screening.findings if item.screening else self._screen(draft.text, brief).findings
+        findings = item.screening.findings if item.screening else self._session.screen(draft.text, brief).findings
         # Of another draft the page asks for the position itself (`context`): counting is for after the text is there.
-        has_spans = any(f.start is not None for f in findings)
         return {
             **tab.brief.shown(brief),
             tab.draft_id: draft.id,
             tab.revision: str(item.revision),
             **({tab.position: self._position(values, draft.id)} if draft.id == values[tab.draft_id] else {}),
             tab.who: f"{draft.author.capitalize()} · {draft.adapter or draft.model}",
-            tab.marked: highlighted(draft.text, findings) if has_spans else [],
+            tab.marked: marked(draft.text, findings),
             tab.copy: draft.text,
             tab.difference: [],
             tab.reasons: [],

@@ -25,7 +25,7 @@ from brand_voice.guide import Brand
 from brand_voice.loop import teacher_endpoint
 from brand_voice.prompts import student_messages, teacher_messages
 from brand_voice.recorded import candidates_recorded
-from brand_voice.records import MAX_COPY_CHARS, Author, Brief, Draft, Finding, Message, Sampling, Screening
+from brand_voice.records import MAX_COPY_CHARS, Author, Brief, Draft, Message, Sampling, Screening
 from brand_voice.registry import adapters, find
 from brand_voice.screen.screening import Screener
 from brand_voice.screen.similar import nearest
@@ -68,7 +68,7 @@ class Kept(NamedTuple):
 
     written: Written
     text: str
-    findings: tuple[Finding, ...]
+    screening: Screening
     """Of the text as it is now."""
 
     @property
@@ -109,6 +109,7 @@ class Session:
         self._lock = threading.RLock()
         self._teachers: dict[str, Chat] = {}
         self._screeners: dict[str, Screener] = {}
+        self._recorded: dict[str, dict[str, int]] = {}
         self._at_hand: OrderedDict[str, Kept] = OrderedDict()
         self.store = self._opened.enter_context(Store.open(workspace.database))
         self.access = Access(self.store)
@@ -148,6 +149,10 @@ class Session:
                 self._screeners[brand] = Screener(folder.guide, folder.catalogue)
             return self._screeners[brand]
 
+    def screen(self, text: str, brief: Brief, draft_id: str = "") -> Screening:
+        """Hold a text against the rules of its brief's brand."""
+        return self.screener(brief.brand).screen(text, brief, draft_id=draft_id)
+
     def suggestions(self, brand: str) -> list[Suggestion]:
         """The rules that the brand's edits suggest, the most frequent edit first."""
         return rules.suggested(self.context(brand))
@@ -170,6 +175,7 @@ class Session:
         with self._lock:
             self.brands[brand] = folder
             self._screeners.pop(brand, None)
+            self._recorded.pop(brand, None)
             if self.first_brand.guide.id == brand:
                 self.first_brand = folder
 
@@ -209,8 +215,8 @@ class Session:
         """
         writer = self.writer(contender, brief.brand)
         request = next(self._requests(writer, brief))
-        stored = self.store.draft(request.draft_id)
-        if stored is not None and stored.is_ok:
+        stored = self._finished(request.draft_id)
+        if stored is not None:
             return stored
         *_, written = self.stream(writer, request)
         assert isinstance(written, Written), "the last piece of a stream is the whole"
@@ -225,7 +231,9 @@ class Session:
         asked = self._requests(writer, brief)
         if writer.chat.endpoint.is_recorded:
             return itertools.islice(asked, number)
-        fresh = (each for each in asked if each.candidate == MAX_CANDIDATES - 1 or not self._is_written(each))
+        fresh = (
+            each for each in asked if each.candidate == MAX_CANDIDATES - 1 or self._finished(each.draft_id) is None
+        )
         return itertools.islice(fresh, number)
 
     def stream(self, writer: Writer, request: Request) -> Iterator[str | Written]:
@@ -240,7 +248,7 @@ class Session:
             if isinstance(piece, str):
                 yield piece
             else:
-                yield Written(brief, piece, self.screener(brief.brand).screen(piece.text, brief, draft_id=piece.id))
+                yield Written(brief, piece, self.screen(piece.text, brief, piece.id))
 
     def context(self, brand: str, track: Track | None = None) -> Context:
         """What a stage needs to work for a brand; progress goes to `track`, if anywhere."""
@@ -250,7 +258,7 @@ class Session:
         """Keep a text at hand; return the token it is found by."""
         token = secrets.token_urlsafe(12)
         with self._lock:
-            self._at_hand[token] = Kept(written, written.draft.text, written.screening.findings)
+            self._at_hand[token] = Kept(written, written.draft.text, written.screening)
             while len(self._at_hand) > MAX_AT_HAND:
                 self._at_hand.popitem(last=False)
         return token
@@ -273,10 +281,9 @@ class Session:
             InputError: it is no longer there.
         """
         written = self.kept(token).written
-        kept = Kept(written, text, written.screening.findings)
+        kept = Kept(written, text, written.screening)
         if kept.is_edited:
-            screening = self.screener(written.brief.brand).screen(text, written.brief)
-            kept = kept._replace(findings=screening.findings)
+            kept = kept._replace(screening=self.screen(text, written.brief))
         with self._lock:
             self._at_hand[token] = kept
         return kept
@@ -297,8 +304,8 @@ class Session:
             raise InputError(f"The text has over {MAX_COPY_CHARS:,} characters", remedy="shorten it")
         written = self._version(kept) if kept.is_edited else kept.written
         draft = written.draft
-        stored = self.store.draft(draft.id)
-        if stored is None or not stored.is_ok:
+        stored = self._finished(draft.id)
+        if stored is None:
             self._save(written)
             return "In the review queue."
         if stored.text != draft.text:
@@ -311,7 +318,7 @@ class Session:
         brief, original, _ = kept.written
         permitted = original.distillation_permitted
         draft = draft_of_person(brief, kept.text).model_copy(update={"distillation_permitted": permitted})
-        return Written(brief, draft, self.screener(brief.brand).screen(draft.text, brief, draft_id=draft.id))
+        return Written(brief, draft, kept.screening.model_copy(update={"draft_id": draft.id}))
 
     def known(self, brief: Brief) -> Brief:
         """The brand's own brief of the same content, or this one under an id made of its content."""
@@ -320,9 +327,8 @@ class Session:
 
     def recorded_briefs(self, brand: str) -> Sequence[Brief]:
         """The briefs that the recorded teacher can answer."""
-        folder = self.folder(brand)
-        recorded = candidates_recorded(folder.briefs, folder.recordings)
-        return [b for b in folder.briefs if b.hash in recorded]
+        recorded = self._recordings(brand)
+        return [b for b in self.folder(brand).briefs if b.hash in recorded]
 
     def nearest_recorded(self, brief: Brief) -> Brief | None:
         """The recorded brief most like this one, of the same channel where that has any."""
@@ -356,7 +362,7 @@ class Session:
         folder = self.folder(brief.brand)
         number = MAX_CANDIDATES
         if writer.chat.endpoint.is_recorded:  # at least one: the teacher says itself that it knows no such brief
-            number = candidates_recorded(folder.briefs, folder.recordings).get(brief.hash, 1)
+            number = self._recordings(brief.brand).get(brief.hash, 1)
         return requests(
             [brief],
             lambda b: writer.render(folder.guide, b),
@@ -366,10 +372,18 @@ class Session:
             candidates=number,
         )
 
-    def _is_written(self, request: Request) -> bool:
-        """Whether the store has the text of a request."""
-        stored = self.store.draft(request.draft_id)
-        return stored is not None and stored.is_ok
+    def _recordings(self, brand: str) -> dict[str, int]:
+        """How many texts are recorded for each brief of a brand, by the hash of its content; counted once."""
+        with self._lock:
+            if brand not in self._recorded:
+                folder = self.folder(brand)
+                self._recorded[brand] = candidates_recorded(folder.briefs, folder.recordings)
+            return self._recorded[brand]
+
+    def _finished(self, draft_id: str) -> Draft | None:
+        """A draft of the store that has a text."""
+        stored = self.store.draft(draft_id)
+        return stored if stored is not None and stored.is_ok else None
 
 
 def _untracked(items: Iterable[T], _label: str, _total: int, /) -> Iterable[T]:

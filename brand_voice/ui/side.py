@@ -5,7 +5,6 @@ failure is shown in that side only. Model text goes into components that show te
 boxes), never into HTML or Markdown.
 """
 
-from collections.abc import Callable
 from typing import NamedTuple
 
 import gradio as gr
@@ -13,7 +12,7 @@ import gradio as gr
 from brand_voice.errors import BrandVoiceError, ChatError
 from brand_voice.records import Brief, Draft
 from brand_voice.ui.brief_form import Values
-from brand_voice.ui.copy_view import counter, fixed, fixes, highlighted, sentences, spoken, told
+from brand_voice.ui.copy_view import counter, fixed, fixes, highlighted, marked, sentences, spoken, told
 from brand_voice.ui.parts import copy_text, offered, quiet
 from brand_voice.ui.session import TEACHER, Kept, Session
 from brand_voice.ui.theme import SEVERITY_COLOURS
@@ -46,8 +45,10 @@ class Side(NamedTuple):
     send: gr.Button
     sent: gr.Textbox
     tokens: gr.Textbox
-    """What the session keeps the texts under, unseen. It travels with the page, so that what is typed into the box is
-    taken for the text that stood there then, not for one that came meanwhile."""
+    """What the session keeps the texts under, unseen."""
+    token: gr.Textbox
+    """Of these, that of the text in the box, unseen. It comes and goes with the text, so that what is typed is taken
+    for the text that stood there then, not for one that was picked or came meanwhile."""
     nearest: gr.State
     """Id of the recorded brief that `load` offers."""
 
@@ -59,7 +60,7 @@ class Side(NamedTuple):
     @property
     def wants(self) -> set[gr.Component]:
         """What the handlers below read."""
-        return {self.pick, self.copy, self.fixes, self.tokens}
+        return {self.pick, self.copy, self.fixes, self.tokens, self.token}
 
     def idle(self, brand: str, contender: str | None) -> Values:
         """The side before anything is written."""
@@ -106,25 +107,33 @@ class Side(NamedTuple):
             return {self.marked: [], self.count: ""} | wrong
         tokens = [self.session.keep(written) for written in writing.written]
         names = [str(number) for number in range(1, len(tokens) + 1)]
-        shown = self._shown(self.session.kept(tokens[0]))
+        shown = self._shown(tokens[0], self.session.kept(tokens[0]))
         return shown | wrong | {self.tokens: " ".join(tokens), self.pick: gr.Radio(names, value="1")}
 
     def picked(self, values: Values) -> Values:
-        """Another of the texts, as it was left."""
-        return self._shown_after(self.session.kept, values)
+        """Another of the texts, as it was left; what stands in the box is kept first."""
+        number, tokens = int(values[self.pick] or 1), values[self.tokens].split()
+        try:
+            if values[self.token]:
+                self.session.edit(values[self.token], values[self.copy] or "")
+            picked = tokens[number - 1] if number <= len(tokens) else ""
+            return self._shown(picked, self.session.kept(picked))
+        except BrandVoiceError as error:
+            return {self.problem: told(error)}
 
     def mended(self, values: Values) -> Values:
         """The text after the chosen fix."""
-
-        def mend(token: str) -> Kept:
+        token = values[self.token]
+        try:
             kept = self.session.edit(token, values[self.copy] or "")
-            return self.session.edit(token, fixed(kept.text, kept.findings, values[self.fixes] or ""))
-
-        return self._shown_after(mend, values)
+            mended = fixed(kept.text, kept.screening.findings, values[self.fixes] or "")
+            return self._shown(token, self.session.edit(token, mended))
+        except BrandVoiceError as error:
+            return {self.problem: told(error)}
 
     def edited(self, values: Values) -> Values:
         """Findings, length and fixes of the text as it stands in the box."""
-        token = self._token(values)
+        token = values[self.token]
         if not token:  # the box was emptied because a new text is on its way
             return {self.sent: ""}
         try:
@@ -136,27 +145,17 @@ class Side(NamedTuple):
     def send_to_review(self, values: Values) -> Values:
         """Store the text as it stands in the box; the button then rests."""
         try:
-            token = self._token(values)
+            token = values[self.token]
             self.session.edit(token, values[self.copy] or "")
             sent = self.session.send_to_review(token)
         except BrandVoiceError as error:
             return {self.sent: told(error)}
         return {self.sent: sent, self.send: gr.Button(interactive=False)}
 
-    def _token(self, values: Values) -> str:
-        """What the shown text is kept under; no text has an empty one."""
-        number, tokens = int(values[self.pick] or 1), values[self.tokens].split()
-        return tokens[number - 1] if 0 < number <= len(tokens) else ""
-
-    def _shown_after(self, act: Callable[[str], Kept], values: Values) -> Values:
-        try:
-            return self._shown(act(self._token(values)))
-        except BrandVoiceError as error:
-            return {self.problem: told(error)}
-
-    def _shown(self, kept: Kept) -> Values:
+    def _shown(self, token: str, kept: Kept) -> Values:
         return self._judged(kept) | {
             self.copy: kept.text,
+            self.token: token,
             self.figures: self._figures(kept.written.draft),
             self.take: gr.Button(interactive=True),
             self.send: gr.Button(interactive=True),
@@ -164,20 +163,19 @@ class Side(NamedTuple):
         }
 
     def _judged(self, kept: Kept) -> Values:
-        brief = kept.written.brief
-        has_spans = any(finding.start is not None for finding in kept.findings)
+        brief, findings = kept.written.brief, kept.screening.findings
         return {
-            self.marked: highlighted(kept.text, kept.findings) if has_spans else [],
+            self.marked: marked(kept.text, findings),
             self.count: counter(kept.text, brief, self.session.folder(brief.brand).guide),
-            self.findings: sentences(kept.findings),
-            self.fixes: gr.Radio(fixes(kept.text, kept.findings), value=None),
+            self.findings: sentences(findings),
+            self.fixes: gr.Radio(fixes(kept.text, findings), value=None),
         }
 
     def _cleared(self) -> Values:
         rests = gr.Button(interactive=False)
         return {
             **dict.fromkeys((self.problem, self.copy, self.count, self.figures, self.findings, self.sent), ""),
-            **dict.fromkeys((self.tokens, self.nearest), ""),
+            **dict.fromkeys((self.tokens, self.token, self.nearest), ""),
             self.load: rests,
             self.take: rests,
             self.send: rests,
@@ -239,11 +237,12 @@ def build_side(number: int, session: Session) -> Side:
         findings = quiet("Findings", elem_id=f"{id_}-findings", show_label=True)
         fix = gr.Radio([], label="Fix", elem_id=f"{id_}-fixes", elem_classes="bv-chips", container=False)
         figures = quiet("Time, tokens, cost", elem_id=f"{id_}-figures", subdued=True)
-        with gr.Row(elem_classes="bv-buttons"):
+        with gr.Row(elem_classes="bv-few"):
             take = offered("Copy", f"{id_}-take")
             send = offered("Send to review", f"{id_}-send")
         sent = quiet("Review", elem_id=f"{id_}-sent")
         tokens = gr.Textbox(visible="hidden", elem_id=f"{id_}-tokens")
+        token = gr.Textbox(visible="hidden", elem_id=f"{id_}-token")
         contender, nearest = gr.State(None), gr.State("")
     return Side(
         session=session,
@@ -263,6 +262,7 @@ def build_side(number: int, session: Session) -> Side:
         send=send,
         sent=sent,
         tokens=tokens,
+        token=token,
         nearest=nearest,
     )
 

@@ -131,13 +131,9 @@ body:has(.bv-header:is([data-role=""], [data-role=copywriter])) #tab-review-butt
 .bv-chips input { position: absolute; opacity: 0; }
 .bv-chips label { max-width: 100%; }
 .bv-chips label span { margin-left: 0 !important; overflow: hidden; text-overflow: ellipsis; white-space: nowrap; }
-.bv-buttons { justify-content: flex-start !important; gap: 8px !important; }
-.bv-buttons button { flex: 0 0 auto !important; padding: 4px 14px !important; }
 #write-writers .remove-all { display: none; }
 #write-writers .secondary-wrap { min-width: 28px !important; }
 #write-writers input { min-width: 0 !important; width: 20px; }
-.bv-fold { background: var(--block-background-fill) !important; border-radius: 10px !important;
-  border: 1px solid var(--border-color-primary) !important; padding: 12px 16px !important; }
 .bv-subdued textarea { color: var(--body-text-color-subdued) !important; font-size: 13px; }
 .bv-notice textarea { border-left: 3px solid var(--body-text-color) !important; border-radius: 0 !important;
   padding-left: 12px !important; }
@@ -228,8 +224,8 @@ body:has(#review-bulk-size :is(textarea, input):not(:placeholder-shown)) :is(.bv
 kbd { font-family: var(--font-mono); font-size: 12px; padding: 1px 5px; border-radius: 4px;
   border: 1px solid var(--border-color-primary); background: var(--background-fill-secondary); color: inherit; }
 /* A few small buttons side by side, and what is there only while they can be pressed. */
-.bv-few { justify-content: flex-start !important; }
-.bv-few > button { flex: 0 0 auto !important; }
+.bv-few { justify-content: flex-start !important; gap: 8px !important; }
+.bv-few > button { flex: 0 0 auto !important; padding: 4px 14px !important; }
 #import-file { border: 1px dashed var(--input-border-color) !important; }
 #import-table * { font-family: var(--font) !important; }
 .bv-few:not(:has(button:enabled)), #import-rest:has(#import-discard:disabled) { display: none !important; }

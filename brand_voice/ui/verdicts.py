@@ -4,10 +4,10 @@ Each is an ordinary review row. Where somebody else was first, theirs stands and
 what comes back says which.
 """
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from typing import NamedTuple
 
-from brand_voice.records import Act, Brief, Review, Screening
+from brand_voice.records import Act, Review
 from brand_voice.review import review
 from brand_voice.store.queue import QueueItem
 from brand_voice.ui.session import Session
@@ -63,9 +63,7 @@ def _store(session: Session, seen: Revisions, verdict: Act, reviewer: str) -> Ou
 
     def given(item: QueueItem) -> Review:
         revision = seen[item.draft.id] + 1
-        said, _ = review(
-            item.draft, item.brief, _screen(session), verdict=verdict, reviewer=reviewer, revision=revision
-        )
+        said, _ = review(item.draft, item.brief, session.screen, verdict=verdict, reviewer=reviewer, revision=revision)
         return said
 
     verdicts = [given(items[id_]) for id_ in seen if id_ in items]
@@ -74,10 +72,6 @@ def _store(session: Session, seen: Revisions, verdict: Act, reviewer: str) -> Ou
         [[said.draft_id, said.revision] for said in verdicts if said.draft_id not in refused],
         tuple(_quoted(items[id_]) for id_ in refused),
     )
-
-
-def _screen(session: Session) -> Callable[[str, Brief], Screening]:
-    return lambda text, brief: session.screener(brief.brand).screen(text, brief)
 
 
 def _quoted(item: QueueItem) -> str:

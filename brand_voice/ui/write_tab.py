@@ -80,7 +80,7 @@ def build_write_tab(session: Session, page: gr.Blocks) -> None:
     )
     offered_now = copywriter(at_hand.offered)
     written.then(offered_now, at_hand.wants, at_hand.outputs, api_name="write_at_hand", **options)
-    tab.stop.click(copywriter(handlers.stop), None, {tab.notice}, api_name="write_stop", **options)
+    tab.stop.click(copywriter(handlers.stop), None, {tab.notice, tab.stop}, api_name="write_stop", **options)
     for number, side in enumerate(tab.sides, start=1):
         _wire(number, side, handlers)
 
@@ -209,9 +209,9 @@ class _Handlers:
         except BrandVoiceError as error:
             yield {tab.notice: told(error)}
             return
-        page, everybody = str(request.session_hash), [writing for _, writing in at_work]
+        page = str(request.session_hash)
         with self._lock:
-            self._at_work[page] = everybody
+            self._at_work[page] = [writing for _, writing in at_work]
         shown: Values = {tab.notice: "", tab.stop: gr.Button(interactive=True)}
         for side, writing in at_work:
             writing.start()
@@ -232,7 +232,7 @@ class _Handlers:
     def stop(self, request: gr.Request) -> Values:
         """Tell this page's writers to stop; what they finished stays."""
         self._stop(str(request.session_hash))
-        return {self.tab.notice: ""}
+        return {self.tab.notice: "", self.tab.stop: gr.Button(interactive=False)}
 
     def _stop(self, page: str) -> None:
         with self._lock:
@@ -255,8 +255,7 @@ class _Handlers:
         brief = session.known(tab.form.read(values, session.folder(values[tab.form.brand])))
         if not values[tab.writers]:
             raise InputError("Nobody is chosen to write", remedy="choose somebody under Who writes")
-        number = min(max(int(values[tab.number] or 1), 1), MAX_TEXTS)
-        seated = self._seated(values)
+        number, seated = int(values[tab.number] or 1), self._seated(values)
         return [(side, Writing(session, who, brief, number)) for side, who in seated if who is not None]
 
     def _seated(self, values: Values) -> list[tuple[Side, str | None]]:
