@@ -94,6 +94,21 @@ class ServeSettings(Record):
     ready_timeout_s: float = Field(default=300, gt=0)
 
 
+class MarginSettings(Record):
+    """How far below its reference an adapter may lie and still count as no worse, as shares."""
+
+    all_pass: float = Field(default=0.05, gt=0, lt=1)
+    """Texts without a blocking finding."""
+    truth: float = Field(default=0.03, gt=0, lt=1)
+    """Texts whose facts are all in the brief."""
+    reading: float = Field(default=0.10, gt=0, lt=0.5)
+    """Blind votes: the win rate below one half."""
+    voice: float = Field(default=0.05, gt=0, lt=1)
+    """Texts that the masked judge gives to the brand."""
+    diversity: float = Field(default=0.05, gt=0, lt=1)
+    """One less the similarity of a side's texts to one another."""
+
+
 class Settings(Record):
     """Everything that can be changed without editing code."""
 
@@ -103,6 +118,7 @@ class Settings(Record):
     """Path or hub id of the base student; none for the one shipped in `data/base-student`."""
     training: TrainingSettings = TrainingSettings()
     serve: ServeSettings = ServeSettings()
+    margins: MarginSettings = MarginSettings()
     teacher_sampling: Sampling = Sampling(temperature=0.8, max_new_tokens=400)
     student_sampling: Sampling = Sampling(temperature=0.3, frequency_penalty=0.4)
     """For the embedded student, chosen on validation."""

@@ -35,6 +35,11 @@ class Workspace(NamedTuple):
         return self.root / "merged"
 
     @property
+    def golden(self) -> Path:
+        """Golden sets, one folder each: briefs that decide promotions and are never trained on."""
+        return self.root / "golden"
+
+    @property
     def evaluations(self) -> Path:
         """Reports."""
         return self.root / "evaluations"

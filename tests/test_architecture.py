@@ -21,6 +21,7 @@ FLOORS: tuple[set[str], ...] = (
         "rates",
         "people",
         "budget",
+        "live",
     },
     {
         "brand",
@@ -34,6 +35,7 @@ FLOORS: tuple[set[str], ...] = (
         "backends",
         "rename",
         "guide_text",
+        "evidence",
     },
     {
         "generate",

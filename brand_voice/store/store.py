@@ -1,4 +1,4 @@
-"""What a workspace remembers: briefs, drafts, screenings, verdicts, votes, attempts, jobs, answers and people.
+"""What a workspace remembers: briefs, drafts, screenings, verdicts, votes, attempts, jobs, answers, people, promotions.
 
 Verdicts and votes are appended and finished drafts never change (triggers of the schema see to it); screenings are
 derived and may be made again. Every method is one transaction: what it was given is stored whole or not at all, and
@@ -32,6 +32,7 @@ from brand_voice.records import (
 from brand_voice.store.database import Database
 from brand_voice.store.dismissals import Dismissals
 from brand_voice.store.ledger import Ledger
+from brand_voice.store.live import Live
 from brand_voice.store.queries import (
     add_screenings,
     ballot_rows,
@@ -73,7 +74,7 @@ class Counts(NamedTuple):
     unreviewed: int
 
 
-class Store(Dismissals, Ledger, Queue, Staff):
+class Store(Dismissals, Ledger, Live, Queue, Staff):
     """A workspace's database: briefs, drafts, verdicts, votes and jobs; its other parts are the classes it extends."""
 
     @classmethod

@@ -219,6 +219,57 @@ people = Table(
     CheckConstraint("role IN ('copywriter', 'reviewer', 'admin')", name="role_known"),
 )
 
+promotions = Table(
+    "promotions",
+    metadata,
+    Column("seq", Integer, primary_key=True),
+    Column("brand", Text, nullable=False),
+    Column("act", Text, nullable=False),
+    Column("adapter", Text, nullable=False),
+    Column("previous", Text),
+    Column("canary", Text),
+    Column("share", Float, nullable=False),
+    Column("report", Text),
+    Column("golden", Text),
+    Column("is_forced", Boolean, nullable=False),
+    Column("reason", Text, nullable=False),
+    Column("by", Text, nullable=False),
+    Column("created_at", Text, nullable=False),
+    CheckConstraint("act IN ('promote', 'rollback', 'canary', 'end_canary')", name="act_known"),
+)
+Index("promotions_by_brand", promotions.c.brand, promotions.c.seq)
+
+served = Table(
+    "served",
+    metadata,
+    Column("seq", Integer, primary_key=True),
+    Column("brand", Text),
+    Column("key", Text, nullable=False),
+    Column("path", Text, nullable=False),
+    Column("model", Text, nullable=False),
+    Column("adapter", Text),
+    Column("status", Integer, nullable=False),
+    Column("latency_ms", Float, nullable=False),
+    Column("prompt_tokens", Integer, nullable=False),
+    Column("completion_tokens", Integer, nullable=False),
+    Column("why", Text, nullable=False),
+    Column("created_at", Text, nullable=False),
+)
+Index("served_by_brand", served.c.brand, served.c.seq)
+
+escalations = Table(
+    "escalations",
+    metadata,
+    Column("seq", Integer, primary_key=True),
+    Column("brand", Text, nullable=False),
+    Column("brief_hash", Text, nullable=False),
+    Column("draft_id", Text, nullable=False),
+    Column("why", Text, nullable=False),
+    Column("created_at", Text, nullable=False),
+    CheckConstraint("why IN ('blocked', 'uncertain', 'failed')", name="why_known"),
+)
+Index("escalations_by_brand", escalations.c.brand, escalations.c.seq)
+
 current_reviews = Table(
     "current_reviews", views, Column("brand", Text), *(Column(c.name, c.type) for c in reviews.columns)
 )
