@@ -4,7 +4,7 @@ from typing import Literal, NamedTuple
 
 from pydantic import Field
 
-from brand_voice.records import Id, Record, now
+from brand_voice.records import Draft, Id, Record, Screening, now
 
 
 class Promotion(Record):
@@ -68,3 +68,17 @@ class Escalation(Record):
     """The student's text that was not delivered."""
     why: Literal["blocked", "uncertain", "failed"]
     created_at: str = Field(default_factory=now)
+
+
+class Answered(NamedTuple):
+    """A text delivered for a brief by the cascade, and why it is this one."""
+
+    draft: Draft
+    screening: Screening
+    by: Literal["student", "best_of", "teacher"]
+    why: str
+    """One sentence: what was tried, and what decided."""
+    takes: int
+    """Texts that were asked for."""
+    cost_usd: float | None
+    """Of all of them; none where nothing has a price."""
