@@ -36,6 +36,7 @@ FLOORS: tuple[set[str], ...] = (
         "rename",
         "guide_text",
         "evidence",
+        "weighting",
     },
     {
         "generate",
@@ -52,7 +53,7 @@ FLOORS: tuple[set[str], ...] = (
         "suggest",
         "amend",
     },
-    {"context", "desk"},
+    {"context", "desk", "preference"},
     {"loop", "write"},
     {"student", "rules"},
     {"demo"},
