@@ -142,10 +142,10 @@ def distill(
     started = time.monotonic()
     base = find_base(student)
     model, tokenizer = load_student(base.path)
-    is_renaming = _is_renaming(student, settings)
-    draws = math.ceil(settings.epochs) if is_renaming or not is_even(snapshot.train) else 1
+    renames = is_renaming(student, settings)
+    draws = math.ceil(settings.epochs) if renames or not is_even(snapshot.train) else 1
     drawing = (draws, settings.seed)
-    pairs = _renamed(guide, snapshot.train, *drawing) if is_renaming else drawn(snapshot.train, *drawing)
+    pairs = _renamed(guide, snapshot.train, *drawing) if renames else drawn(snapshot.train, *drawing)
     train = encode(tokenizer, guide, pairs, max_length=settings.max_length)
     validation = encode(tokenizer, guide, snapshot.validation, max_length=settings.max_length)
     trainer = _trainer(model, tokenizer, (train, validation), settings, on_step=on_step, draws=draws)
@@ -162,7 +162,7 @@ def distill(
         voice_line=guide.voice_line,
         prompt_hash=student_prompt_hash(),
         training=settings.model_dump()
-        | {"renames": is_renaming and draws > 1, "steps": trainer.state.global_step, "pairs": len(snapshot.train)},
+        | {"renames": renames, "steps": trainer.state.global_step, "pairs": len(snapshot.train)},
         metrics=_metrics(curve, seconds=time.monotonic() - started),
         versions={p: version(p) for p in ("torch", "transformers", "trl", "peft", "accelerate")},
         files={},
@@ -172,8 +172,10 @@ def distill(
     return save(trainer.model, guide, manifest, curve, parent) if trainer.accelerator.is_main_process else manifest
 
 
-def _is_renaming(student: str, settings: TrainingSettings) -> bool:
-    return settings.renames == "on" or (settings.renames == "auto" and _portable(student) == EMBEDDED)
+def is_renaming(student: str, settings: TrainingSettings) -> bool:
+    """Whether later epochs get other names, numbers and offers."""
+    is_wanted = settings.renames == "on" or (settings.renames == "auto" and _portable(student) == EMBEDDED)
+    return is_wanted and settings.epochs > 1
 
 
 def _renamed(guide: Brand, examples: Sequence[Example], draws: int, seed: int) -> list[Example]:

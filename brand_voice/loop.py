@@ -206,9 +206,10 @@ def trained(context: Context, snapshot_name: str, *, on_top_of: str | None = Non
     `on_top_of` names the adapter that it was trained further from on edits; none for one that was only distilled.
     """
     settings, parent = context.settings, context.workspace.adapters
-    wanted = settings.training.model_dump()
+    student = student_of(settings)
+    wanted = settings.training.model_dump() | {"renames": distill.is_renaming(student, settings.training)}
     further = settings.preference.model_dump() | {"adapter": on_top_of}
-    base = find_base(student_of(settings)).hash
+    base = find_base(student).hash
     for known in reversed(adapters(parent, context.brand_id)):
         edits = known.training.get("preference")
         is_kind = edits is None if on_top_of is None else edits is not None and further.items() <= edits.items()
@@ -231,18 +232,22 @@ def prefer(context: Context, adapter: AdapterManifest, *, on_step: distill.OnSte
     Raises:
         InputError: too few edits.
     """
-    workspace, settings = context.workspace, context.settings
-    examples = snapshot.load(workspace.snapshots / adapter.snapshot, "train")
-    drafts = {d.id: d for d in context.store.drafts(context.brand_id)}
-    start = preference.Start(adapter, student_of(settings), preference.pairs_of(examples, drafts))
+    settings = context.settings
     return preference.prefer(
         context.brand.guide,
-        start,
+        preference.Start(adapter, student_of(settings), edits(context, adapter.snapshot)),
         settings.preference,
         max_length=settings.training.max_length,
-        parent=workspace.adapters,
+        parent=context.workspace.adapters,
         on_step=on_step,
     )
+
+
+def edits(context: Context, snapshot_name: str) -> list[preference.Pair]:
+    """The edits in a snapshot's training split: what was made of a draft, over the draft."""
+    examples = snapshot.load(context.workspace.snapshots / snapshot_name, "train")
+    drafts = (context.store.draft(e.draft_id) for e in examples if e.verdict == "edit")
+    return preference.pairs_of(examples, {d.id: d for d in drafts if d is not None})
 
 
 def decide(context: Context, draft_id: str, said: review.Said) -> tuple[Review, Screening | None]:

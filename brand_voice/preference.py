@@ -58,6 +58,19 @@ def pairs_of(examples: Iterable[Example], drafts: Mapping[str, Draft]) -> list[P
     return [Pair(e.brief, e.text, drafts[e.draft_id].text) for e in edits]
 
 
+def check_pairs(pairs: Sequence[Pair], settings: PreferenceSettings) -> None:
+    """Refuse too few edits.
+
+    Raises:
+        InputError: there are fewer than the settings want.
+    """
+    if len(pairs) < settings.min_pairs:
+        raise InputError(
+            f"{len(pairs)} edits in the training split; DPO wants {settings.min_pairs}",
+            remedy="edit drafts in review rather than rejecting them, or lower preference.min_pairs",
+        )
+
+
 def prefer(
     guide: Brand, start: Start, settings: PreferenceSettings, *, max_length: int, parent: Path, on_step: OnStep
 ) -> AdapterManifest:
@@ -69,11 +82,7 @@ def prefer(
         TrainingError: the loss is not a number, or the reference moved.
     """
     started = time.monotonic()
-    if len(start.pairs) < settings.min_pairs:
-        raise InputError(
-            f"{len(start.pairs)} edits in the training split; DPO wants {settings.min_pairs}",
-            remedy="edit drafts in review rather than rejecting them, or lower preference.min_pairs",
-        )
+    check_pairs(start.pairs, settings)
     base = find_base(start.student)
     usable_adapter(parent / start.adapter.name, base, prompt_hash=student_prompt_hash())
     trainer = _trainer(guide, start, settings, max_length=max_length, parent=parent, on_step=on_step)

@@ -55,8 +55,8 @@ FLOORS: tuple[set[str], ...] = (
     },
     {"context", "desk", "preference"},
     {"loop", "write"},
-    {"student", "rules"},
-    {"demo"},
+    {"student", "rules", "next_briefs"},
+    {"demo", "refresh"},
     {"ui"},
     {"cli"},
 )
