@@ -57,6 +57,16 @@ def adapter_of(context: Context, name: str | None = None) -> AdapterManifest:
     return find(context.workspace.adapters, context.brand_id, name, live=live)
 
 
+def candidate_of(context: Context, name: str | None = None) -> AdapterManifest:
+    """The adapter named, else the newest, live or not: who is to be evaluated or promoted.
+
+    Raises:
+        ArtifactError: there is none, it is damaged, or it was trained on another wording of the prompt.
+    """
+    live = context.store.standing(context.brand_id).live
+    return find(context.workspace.adapters, context.brand_id, name, live=live if name else None)
+
+
 def judge(context: Context, adapter: AdapterManifest) -> Judged:
     """Ask the gate whether an adapter may go live today.
 
@@ -227,11 +237,9 @@ def _went_live(changes: Sequence[Promotion]) -> list[str]:
 
 
 def _other_than(context: Context, live: str | None, name: str | None) -> AdapterManifest:
-    """The adapter named, else the newest, whole, and not the one that is live."""
-    brand = context.brand_id
-    wanted = live if name == brand else name
-    chosen = None if wanted and wanted == live else find(context.workspace.adapters, brand, wanted)
-    if chosen is None or chosen.name == live:
+    """The candidate, unless it is live."""
+    chosen, brand = candidate_of(context, name), context.brand_id
+    if chosen.name == live:
         raise PromotionError(
             f"{live} is live for {brand} already", remedy=f"name another one: brand-voice adapters --brand {brand}"
         )

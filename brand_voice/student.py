@@ -11,7 +11,7 @@ from brand_voice.chat import Chat
 from brand_voice.context import Context, saved
 from brand_voice.errors import ServeError
 from brand_voice.loop import screen_drafts
-from brand_voice.promotion import adapter_of
+from brand_voice.promotion import adapter_of, candidate_of
 from brand_voice.prompts import student_messages
 from brand_voice.records import AdapterManifest, Brief, Draft, Split, content_hash
 from brand_voice.shipped import shipped
@@ -61,7 +61,7 @@ def compare(
 ) -> evaluate.Evaluation:
     """Let the student answer the held-out briefs and set the answers beside the teacher's; the report is saved."""
     workspace, brand, store = context.workspace, context.brand, context.store
-    adapter = adapter_of(context, adapter_name)
+    adapter = candidate_of(context, adapter_name)
     folder = workspace.snapshots / adapter.snapshot
     sides = {b.hash: snapshot.split_of(b, is_unseen=brand.is_unseen(b)) for b in store.briefs(brand.guide.id)}
     # All held-out briefs, not only those whose copy was approved: that would flatter the teacher.

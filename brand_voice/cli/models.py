@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from brand_voice.workspace import Workspace
 
 app = typer.Typer()
-AdapterOption = Annotated[str | None, typer.Option(help="An adapter; the live one by default, else the newest.")]
+AdapterOption = Annotated[str | None, typer.Option(help="An adapter; the newest by default.")]
 
 
 @app.command()
