@@ -127,7 +127,7 @@ def _round(context: Context, count: int) -> Round:
     samples = context.settings.refresh.samples
     report = assess(context, Question(adapter=adapter.name, against=TEACHER, samples=samples)).report
     done = Round(reviews=count, adapter=adapter.name, report=report, gate=_gate(context, adapter))
-    write_whole(_file(context, count), done.model_dump_json(indent=1) + "\n")
+    write_whole(_file(context, count), f"{done.model_dump_json(indent=1)}\n".encode())
     return done
 
 
@@ -178,7 +178,14 @@ def _row(each: Generation) -> tuple[str, ...]:
     shares = [_percent(each.share(name)) for name in ("all_pass", "truth", "voice", "diversity")]
     copied = str(side.copied) if side else ""
     decision = each.round.report.decision.replace("_", " ")
-    figures = (f"{each.number}", f"{each.round.reviews}", f"{each.pairs}", *shares, copied, f"{each.validation_loss:.3f}")
+    figures = (
+        f"{each.number}",
+        f"{each.round.reviews}",
+        f"{each.pairs}",
+        *shares,
+        copied,
+        f"{each.validation_loss:.3f}",
+    )
     return (*figures, decision, each.round.gate)
 
 
@@ -218,7 +225,9 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--brand", nargs="+", default=BRANDS, choices=BRANDS, help="ids of the brands; all by default")
     parser.add_argument("--workspace", type=Path, default=Path("workspace") / "generations", help="one folder a brand")
     parser.add_argument("--reviews", nargs="*", type=int, default=REVIEWS, help="reviews of the rounds before the last")
-    parser.add_argument("--out", type=Path, default=shipped("data") / "generations", help="folder for tables and curves")
+    parser.add_argument(
+        "--out", type=Path, default=shipped("data") / "generations", help="folder for tables and curves"
+    )
     return parser
 
 

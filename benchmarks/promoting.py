@@ -13,6 +13,7 @@ from brand_voice.gate import loss
 from brand_voice.settings import MarginSettings
 
 if TYPE_CHECKING:
+    from numpy import float64
     from numpy.random import Generator
     from numpy.typing import NDArray
 
@@ -84,7 +85,7 @@ def pass_rate(briefs: int, margins: Mapping[Measure, int], draws: int, *, concen
 
 def _texts(
     rng: "Generator", shape: tuple[int, int], share: float, scaled: float, concentration: float | None
-) -> tuple["NDArray", "NDArray"]:
+) -> tuple["NDArray[float64]", "NDArray[float64]"]:
     """Shares of passing texts a brief, candidate and reference; both find the same briefs hard."""
     import numpy as np
 

@@ -7,12 +7,11 @@ A canary passes the same check of its files, but not the gate: it gathers the ev
 of the traffic that somebody chose. Promoting or rolling back ends it: it was chosen beside another adapter.
 """
 
-import json
 from collections import Counter
 from collections.abc import Sequence
 from typing import Literal, NamedTuple
 
-from brand_voice.artifacts import MANIFEST
+from brand_voice import golden
 from brand_voice.context import Context
 from brand_voice.errors import ArtifactError, InputError, PromotionError
 from brand_voice.gate import BASE, Gate, Terms, gate, misfits
@@ -57,6 +56,16 @@ def adapter_of(context: Context, name: str | None = None) -> AdapterManifest:
     return find(context.workspace.adapters, context.brand_id, name, live=live)
 
 
+def candidate_of(context: Context, name: str | None = None) -> AdapterManifest:
+    """The adapter named, else the newest, live or not: who is to be evaluated or promoted.
+
+    Raises:
+        ArtifactError: there is none, it is damaged, or it was trained on another wording of the prompt.
+    """
+    live = context.store.standing(context.brand_id).live
+    return find(context.workspace.adapters, context.brand_id, name, live=live if name else None)
+
+
 def judge(context: Context, adapter: AdapterManifest) -> Judged:
     """Ask the gate whether an adapter may go live today.
 
@@ -67,10 +76,11 @@ def judge(context: Context, adapter: AdapterManifest) -> Judged:
     broken = (f"not read, damaged or of an older version: {', '.join(found.unreadable)}",) if found.unreadable else ()
     if not about:
         return Judged(Gate((f"there is no report on {adapter.name}",), broken), None, decides=False)
+    frozen = golden.newest(context.workspace.golden, context.brand_id)
     terms = Terms(
         adapter=adapter,
         live=context.store.standing(context.brand_id).live,
-        golden=_newest_golden(context),
+        golden=frozen.name if frozen else None,
         guide_version=context.brand.guide.version,
     )
     fitting = [each for each in about if not misfits(each.report, terms)]
@@ -227,11 +237,9 @@ def _went_live(changes: Sequence[Promotion]) -> list[str]:
 
 
 def _other_than(context: Context, live: str | None, name: str | None) -> AdapterManifest:
-    """The adapter named, else the newest, whole, and not the one that is live."""
-    brand = context.brand_id
-    wanted = live if name == brand else name
-    chosen = None if wanted and wanted == live else find(context.workspace.adapters, brand, wanted)
-    if chosen is None or chosen.name == live:
+    """The candidate, unless it is live."""
+    chosen, brand = candidate_of(context, name), context.brand_id
+    if chosen.name == live:
         raise PromotionError(
             f"{live} is live for {brand} already", remedy=f"name another one: brand-voice adapters --brand {brand}"
         )
@@ -255,13 +263,3 @@ def _said(text: str, what: str) -> str:
     if not text.strip():
         raise InputError(f"{what} is missing", remedy="it stands in the history: say who, and why where it is forced")
     return text.strip()
-
-
-def _newest_golden(context: Context) -> str | None:
-    """The brand's newest golden set."""
-    found = []
-    for path in context.workspace.golden.glob(f"*/{MANIFEST}"):
-        manifest = json.loads(path.read_bytes())
-        if manifest.get("brand") == context.brand_id:
-            found.append((manifest["created_at"], manifest["name"]))
-    return max(found)[1] if found else None

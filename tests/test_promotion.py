@@ -81,6 +81,9 @@ def test_an_adapter_with_a_good_report_goes_live_with_the_report_attached(place:
     assert not done.is_forced
     assert standing(place) == Standing(C)
     assert promotion.adapter_of(place.context).name == C
+    an_adapter(place.context.workspace.adapters, "tidewater@05")
+    assert promotion.adapter_of(place.context).name == promotion.candidate_of(place.context, "tidewater").name == C
+    assert promotion.candidate_of(place.context).name == "tidewater@05"
     assert promotion.history(place.context) == ((done,), {"golden-1": 1})
 
 

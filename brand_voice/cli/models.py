@@ -26,7 +26,7 @@ app = typer.Typer()
 PreferenceOption = Annotated[
     Literal["dpo"] | None, typer.Option(help="Train further on edits: the edited text over the original.")
 ]
-AdapterOption = Annotated[str | None, typer.Option(help="An adapter; the live one by default, else the newest.")]
+AdapterOption = Annotated[str | None, typer.Option(help="An adapter; the newest by default.")]
 
 
 @app.command()
@@ -94,17 +94,25 @@ def serve(
 def evaluate(
     brand: BrandOption,
     adapter: AdapterOption = None,
+    against: Annotated[str, typer.Option(help="teacher, base, few-shot, or another adapter.")] = "teacher",
+    samples: Annotated[int, typer.Option(min=1, max=20, help="Texts for each golden brief.")] = 3,
+    new_golden: Annotated[
+        bool, typer.Option("--new-golden", help="Freeze today's held-out briefs as the golden set.")
+    ] = False,
     workspace: WorkspaceOption = DEFAULT_WORKSPACE,
     config: ConfigOption = None,
     as_json: JsonOption = False,
 ) -> None:
-    """Set the student beside the teacher on held-out briefs and save the report."""
+    """Decide on held-out briefs whether an adapter is ready, and save the report."""
+    from brand_voice.assess import Question, assess
     from brand_voice.evaluate import markdown
-    from brand_voice.student import compare
 
+    against = "few_shot" if against == "few-shot" else against
+    question = Question(adapter, against, samples, new_golden)
     with opened(workspace, brand, read_settings(workspace, config)) as context:
-        report = compare(context, adapter)
-    typer.echo(report.model_dump_json(indent=2) if as_json else markdown(report))
+        assessed = assess(context, question)
+    typer.echo(assessed.report.model_dump_json(indent=2) if as_json else markdown(assessed.report))
+    notify(f"report: {assessed.folder}")
 
 
 @app.command()
