@@ -1,8 +1,8 @@
 """`python -m benchmarks.generations`: the student's generations, as more and more reviewed copy comes in.
 
-From the state of the demo (recorded drafts, screened), rounds of refresh on growing reviewed data: each applies the next
-recorded reviews and runs what `brand-voice refresh --auto` runs. Every brand has a workspace of its own, so that the
-judge of voice hears the other brands' recorded copy in every round. A second run goes on where the first one ended.
+From the state of the demo (recorded drafts, screened), rounds of refresh on growing reviewed data: each applies the
+next recorded reviews and runs what `brand-voice refresh --auto` runs. Every brand has a workspace of its own, so that
+the judge of voice hears the other brands' recorded copy in every round. A second run goes on where the first one ended.
 """
 
 import argparse
