@@ -136,6 +136,8 @@ class SideFigures(Record):
     completion_tokens: int
     latency: Latency
     cost: Cost
+    texts_per_s: float | None = None
+    """Over the whole run for this report, where it wrote them all."""
 
 
 class VoteFigures(Record):
@@ -169,6 +171,8 @@ class JudgeFigures(Record):
     """Cohen's kappa with people; none without votes on the same pairs."""
     may_gate: bool
     """Whether kappa allows this judge to decide anything."""
+    unread: int = 0
+    """Pairs without a readable answer in both orders; counted nowhere else."""
 
 
 class Effort(Record):
@@ -253,6 +257,8 @@ class Report(Record):
     economics: Economics | None = None
     cascade: tuple[CascadePoint, ...] = ()
     pairs: tuple[GoldenPair, ...] = ()
+    notes: tuple[str, ...] = ()
+    """What could not be had, and why; a sentence each."""
 
     def difference(self, measure: Measure) -> Difference | None:
         """The difference in a measure, where it could be taken."""
