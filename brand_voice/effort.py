@@ -32,4 +32,5 @@ def _effort(reviewed: Reviewed) -> Effort:
         untouched=Rate(hits=reviewed.approved, of=total),
         rejected=Rate(hits=reviewed.rejected, of=total),
         edit_distance=distance / kept if kept else None,
+        is_teacher=reviewed.is_teacher,
     )

@@ -186,6 +186,8 @@ class Effort(Record):
     rejected: Rate
     edit_distance: float | None
     """Mean of edits over the longer text's length, 0 to 1, approved and edited texts; none without one."""
+    is_teacher: bool = False
+    """A teacher's model: no generation of the student, but what there is to reach."""
 
 
 class Economics(Record):

@@ -17,6 +17,7 @@ class Reviewed(NamedTuple):
 
     writer: str
     """An adapter's name, or the teacher's model."""
+    is_teacher: bool
     approved: int
     """Approved as they were."""
     rejected: int
@@ -29,19 +30,19 @@ class Verdicts(Part):
 
     def reviewed_by_writer(self, brand: str) -> tuple[Reviewed, ...]:
         """What became of each model's reviewed texts, the writer first that was reviewed on the oldest draft."""
-        counts = select(_WRITER, drafts.c.verdict, func.count(), func.min(drafts.c.seq))
-        counts = counts.where(drafts.c.brand == brand, _JUDGED).group_by(_WRITER, drafts.c.verdict)
+        counts = select(_WRITER, drafts.c.author, drafts.c.verdict, func.count(), func.min(drafts.c.seq))
+        counts = counts.where(drafts.c.brand == brand, _JUDGED).group_by(_WRITER, drafts.c.author, drafts.c.verdict)
         last = and_(reviews.c.draft_id == drafts.c.id, reviews.c.revision == drafts.c.revision)
-        edited = select(_WRITER, drafts.c.text, reviews.c.final_text).join_from(drafts, reviews, last)
+        edited = select(_WRITER, drafts.c.author, drafts.c.text, reviews.c.final_text).join_from(drafts, reviews, last)
         edited = edited.where(drafts.c.brand == brand, _JUDGED, drafts.c.verdict == "edit").order_by(drafts.c.seq)
-        found: dict[str, dict[str, int]] = defaultdict(dict)
-        edits: dict[str, list[tuple[str, str]]] = defaultdict(list)
+        found: dict[tuple[str, str], dict[str, int]] = defaultdict(dict)
+        edits: dict[tuple[str, str], list[tuple[str, str]]] = defaultdict(list)
         with self._database.read() as connection:
-            for writer, verdict, number, _ in sorted(connection.execute(counts), key=lambda row: row[3]):
-                found[writer][verdict] = number
-            for writer, before, after in connection.execute(edited):
-                edits[writer].append((before, after))
+            for writer, author, verdict, number, _ in sorted(connection.execute(counts), key=lambda row: row[-1]):
+                found[writer, author][verdict] = number
+            for writer, author, before, after in connection.execute(edited):
+                edits[writer, author].append((before, after))
         return tuple(
-            Reviewed(writer, verdicts.get("approve", 0), verdicts.get("reject", 0), tuple(edits[writer]))
-            for writer, verdicts in found.items()
+            Reviewed(who[0], who[1] == "teacher", said.get("approve", 0), said.get("reject", 0), tuple(edits[who]))
+            for who, said in found.items()
         )
