@@ -5,14 +5,16 @@ import re
 from brand_voice.evidence import Cost, Difference, Report
 from brand_voice.report import words
 
-_MARKUP = re.compile(r"[\\`*_{}\[\]<>()#+\-!|~&$:@]")
-"""Whatever Markdown, HTML, a table or a link made of bare text would act on."""
+_MARKUP = re.compile(r"[\\`*_\[\]<>#|~$]")
+_BARE = {"&": "&amp;", "@": "&#64;", "://": "&#58;//", "www.": "www&#46;"}
+"""What would become a link, a mention or an entity although nothing marks it."""
 
 
 def card(report: Report) -> str:
     """Decision, differences, facts, cost and the command that makes it anew."""
     candidate = report.side("candidate")
     facts = candidate.facts.items() if candidate else ()
+    held = "; ".join(f"{plain(words.spoken(name))} {words.rated(rate)} ({rate.hits}/{rate.of})" for name, rate in facts)
     texts = f"{candidate.texts:,} texts for {candidate.briefs:,} golden briefs" if candidate else "no texts"
     return "\n".join(
         [
@@ -25,10 +27,7 @@ def card(report: Report) -> str:
             "|---|---|---|---|---|---|",
             *(_row(each) for each in report.differences),
             "",
-            "Facts: "
-            + ("; ".join(f"{plain(words.spoken(name))} {rate}" for name, rate in facts) or "none checked")
-            + ".",
-            f"1,000 accepted texts: {_cost(report)}.",
+            f"Facts: {held or 'none checked'}. 1,000 accepted texts: {_cost(report)}.",
             "",
             f"    {words.command(report)}",
         ]
@@ -38,7 +37,10 @@ def card(report: Report) -> str:
 def plain(text: str) -> str:
     """Untrusted text in one line of Markdown, with nothing in it that Markdown or HTML would act on."""
     folded = " ".join(words.visible(text).split())
-    return _MARKUP.sub(lambda found: f"&#{ord(found.group())};", folded)
+    escaped = _MARKUP.sub(lambda found: f"\\{found.group()}", folded)
+    for bare, entity in _BARE.items():
+        escaped = escaped.replace(bare, entity)
+    return escaped
 
 
 def _row(each: Difference) -> str:

@@ -9,6 +9,7 @@ import re
 from typing import Literal, get_args
 
 from brand_voice.evidence import Decision, Difference, Measure, Report, Role, SideFigures, SliceFigure
+from brand_voice.rates import Rate
 
 NONE = "–"
 """Stands where there is no figure."""
@@ -40,6 +41,13 @@ def visible(text: str) -> str:
 def percent(share: float | None) -> str:
     """A share as a whole percentage."""
     return NONE if share is None or math.isnan(share) else f"{share:.0%}"
+
+
+def rated(rate: Rate) -> str:
+    """A share of counted texts as a percentage that says neither all nor none where it is not."""
+    if 0 < rate.hits < rate.of:
+        return ">99%" if rate.share > 0.995 else "<1%" if rate.share < 0.005 else f"{rate.share:.0%}"
+    return percent(rate.share)
 
 
 def points(change: float) -> str:
