@@ -54,7 +54,7 @@ FLOORS: tuple[set[str], ...] = (
     },
     {"context", "desk"},
     {"loop", "write"},
-    {"student", "rules"},
+    {"student", "rules", "runs"},
     {"demo"},
     {"ui"},
     {"cli"},
