@@ -12,6 +12,7 @@ import os
 import secrets
 import signal
 import sys
+import threading
 import time
 from collections.abc import Iterable
 from pathlib import Path
@@ -79,6 +80,7 @@ class Run:
         command = [sys.executable, "-m", "brand_voice.runs", str(self.folder)]
         self._process = SupervisedProcess(command, env=os.environ, cwd=Path.cwd(), log=self.folder / LOG)
         self._is_stopped = False
+        self._lock = threading.Lock()
 
     @property
     def is_running(self) -> bool:
@@ -95,7 +97,7 @@ class Run:
         """How it ended; None while it is under way."""
         if self.is_running:
             return None
-        self._process.stop()
+        self._close()
         path = self.folder / OUTCOME
         if path.is_file():
             return Outcome.model_validate_json(path.read_bytes())
@@ -110,7 +112,11 @@ class Run:
     def stop(self) -> None:
         """End it, if it is under way, within seconds."""
         self._is_stopped = True
-        self._process.stop()
+        self._close()
+
+    def _close(self) -> None:
+        with self._lock:
+            self._process.stop()
 
 
 def carry_out(folder: Path) -> None:

@@ -17,7 +17,7 @@ BELOW: dict[Measure, float] = {"all_pass": 0.0, "truth": 0.02, "voice": 0.2, "di
 
 def shelve(workspace: Workspace, number: int, *, said: str = "", brand: str = "tidewater") -> AdapterManifest:
     """Put an adapter there as training leaves it, but without weights; higher numbers are newer."""
-    name = f"{brand}@2026-01-{number:02}-0000000{number}"
+    name = f"{brand}@2026-01-{number:02}-0000000{number}{'<i>' if said else ''}"
     folder = workspace.adapters / name
     folder.mkdir(parents=True)
     rows = [{"loss": 2.4 - 0.2 * number - step / 50, "step": step} for step in range(5, 31, 5)]
@@ -51,7 +51,7 @@ def file_report(workspace: Workspace, adapter: str, decision: Decision, share: f
         brand=adapter.partition("@")[0],
         adapter=adapter,
         against="teacher",
-        golden="tidewater-golden@2026-01-01-0f",
+        golden=f"tidewater@2026-01-01-0f{said}",
         decided_before=2,
         snapshot="s",
         guide_version="f" * 16,
@@ -84,7 +84,8 @@ def _difference(measure: Measure, share: float) -> Difference:
 
 
 def review_texts(store: Store, brand: BrandFolder, adapter: str, approved: int, rejected: int) -> None:
-    """Store texts of an adapter with a verdict each."""
+    """Store recorded texts as an adapter's, with a verdict each."""
+    texts = {recording.brief_id: recording.text for recording in brand.recordings}
     store.save_brand_briefs(brand.briefs)
     for number, brief in enumerate(brand.briefs[: approved + rejected]):
         draft = Draft(
@@ -95,7 +96,7 @@ def review_texts(store: Store, brand: BrandFolder, adapter: str, approved: int, 
             author="student",
             model=adapter,
             adapter=adapter,
-            text=f"{brief.product.name}, number {number}.",
+            text=texts.get(brief.id, brief.key_message),
             distillation_permitted=True,
         )
         store.save_draft(draft)

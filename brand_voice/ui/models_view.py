@@ -41,7 +41,7 @@ body:has(.bv-header:is([data-role=""], [data-role=copywriter], [data-role=review
 .bv-scroll :is(table, thead, tbody, tr) { border: 0 !important; background: none !important; }
 .bv-scroll :is(th, td) { text-align: left; padding: 4px 14px 4px 0 !important; border: 0 !important; font-weight: 400;
   border-bottom: 1px solid var(--border-color-primary) !important; vertical-align: top; }
-.bv-scroll :is(.bv-number, .bv-fixed) { white-space: nowrap; }
+.bv-scroll :is(.bv-number, .bv-fixed, small, span) { white-space: nowrap; }
 .bv-mark { border: 1px solid currentColor; border-radius: 999px; padding: 0 7px; margin-left: 6px; font-size: 12px;
   white-space: nowrap; }
 .bv-models figcaption { font-size: 13px; }
@@ -121,12 +121,12 @@ def _adapter_row(stock: Stock, manifest: AdapterManifest) -> list[Cell]:
     filed = stock.reports.get(manifest.name)
     decision = f"{DECISIONS[filed.report.decision]} <small>{_against(filed)}</small>" if filed else "No report"
     return [
-        Cell(html.escape(_short(manifest.name)) + marks(stock, manifest.name)),
+        Cell(f"<span>{html.escape(_short(manifest.name))}</span>{marks(stock, manifest.name)}"),
         Cell(decision),
         Cell(html.escape(_short(manifest.snapshot)), "bv-fixed"),
         Cell(_count(manifest.training.get("pairs")), "bv-number"),
         Cell(_figure(manifest.metrics.get("validation_loss")), "bv-number"),
-        Cell(moment(manifest.created_at), "bv-fixed"),
+        Cell(html.escape(manifest.created_at[:10]), "bv-fixed"),
     ]
 
 
@@ -148,7 +148,7 @@ def snapshots(stock: Stock) -> str:
             Cell(html.escape(_short(manifest.name))),
             *(Cell(_count(manifest.counts.get(split)), "bv-number") for split in splits),
             Cell(f"{sum(manifest.left_out.values()):,}", "bv-number"),
-            Cell(moment(manifest.created_at), "bv-fixed"),
+            Cell(html.escape(manifest.created_at[:10]), "bv-fixed"),
         ]
         for manifest in stock.snapshots
     ]
