@@ -11,9 +11,9 @@ from brand_voice.chat import Chat
 from brand_voice.context import Context, saved
 from brand_voice.errors import ServeError
 from brand_voice.loop import screen_drafts
+from brand_voice.promotion import adapter_of, candidate_of
 from brand_voice.prompts import student_messages
 from brand_voice.records import AdapterManifest, Brief, Draft, Split, content_hash
-from brand_voice.registry import find
 from brand_voice.shipped import shipped
 
 HELD_OUT: tuple[Split, ...] = ("test", "unseen_product")
@@ -61,7 +61,7 @@ def compare(
 ) -> evaluate.Evaluation:
     """Let the student answer the held-out briefs and set the answers beside the teacher's; the report is saved."""
     workspace, brand, store = context.workspace, context.brand, context.store
-    adapter = find(workspace.adapters, brand.guide.id, adapter_name)
+    adapter = candidate_of(context, adapter_name)
     folder = workspace.snapshots / adapter.snapshot
     sides = {b.hash: snapshot.split_of(b, is_unseen=brand.is_unseen(b)) for b in store.briefs(brand.guide.id)}
     # All held-out briefs, not only those whose copy was approved: that would flatter the teacher.
@@ -146,7 +146,7 @@ def write_batch(context: Context, batch: Batch) -> write.Progress:
     brand, settings = context.brand, context.settings
     answer_files.check_output(batch.out, source=batch.briefs)
     rows = brief_files.read_briefs(batch.briefs, brand=brand.guide, products=brand.products)
-    adapter = find(context.workspace.adapters, brand.guide.id, batch.adapter)
+    adapter = adapter_of(context, batch.adapter)
     job = write.pin_job(
         rows,
         brand.guide,

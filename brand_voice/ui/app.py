@@ -19,7 +19,7 @@ from brand_voice.chat import LOOPBACK
 from brand_voice.errors import ServeError
 from brand_voice.serve import StudentServer
 from brand_voice.settings import Settings
-from brand_voice.ui import keys
+from brand_voice.ui import ahead, keys
 from brand_voice.ui.access import check_roles
 from brand_voice.ui.compare_tab import build_compare_tab
 from brand_voice.ui.door import Door, Gate
@@ -139,7 +139,7 @@ def _launch_options(session: Session) -> dict[str, Any]:
         "max_file_size": MAX_FILE_SIZE,
         "theme": theme(),
         "css": CSS + MODELS_CSS + TOUR_CSS,
-        "head": keys.head() + TOUR_HEAD,
+        "head": keys.head() + ahead.SCRIPT + TOUR_HEAD,
     }
 
 

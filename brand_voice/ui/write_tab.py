@@ -267,6 +267,6 @@ class _Handlers:
 
 
 def _contenders(session: Session, brand: str) -> tuple[tuple[str, str], ...]:
-    """Who can be chosen: the teacher, the newest student, and older ones where they are served."""
+    """Who can be chosen: the teacher, the student, and its other adapters where they are served."""
     older = session.student.adapters(brand)[:-1]
     return (("Teacher", TEACHER), ("Student", STUDENT), *((name, name) for name in reversed(older)))
