@@ -62,7 +62,7 @@ FLOORS: tuple[set[str], ...] = (
     {"context", "desk", "evaluate", "report"},
     {"promotion"},
     {"loop", "write"},
-    {"student", "rules", "samples", "around"},
+    {"student", "rules", "samples", "around", "runs"},
     {"assess"},
     {"demo"},
     {"ui"},
