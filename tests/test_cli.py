@@ -25,6 +25,7 @@ COMMAND = [sys.executable, "-c", "from brand_voice.cli.main import main; main()"
 COMMANDS = (
     "demo brand generate screen import review rules snapshot distill serve write evaluate status app people".split()
 )
+COMMANDS += ["calibrate"]
 
 
 @pytest.fixture
