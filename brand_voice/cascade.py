@@ -34,6 +34,7 @@ from brand_voice.store.store import Store
 
 TEACHER_TEXTS = 3
 """Texts of the teacher for one brief that may turn out blocked before it is left alone with it."""
+NONE_STANDS = "what the teacher wrote for this brief is blocked or was not approved"
 FIRST_FREE, FREE = 1_000_000, 2_000_000_000
 """Candidates of live takes: beyond those of any stage, within 32 bits."""
 TEACHER_FAILED: dict[FailureKind, str] = {
@@ -274,11 +275,13 @@ class Cascade:
         for request in self._teacher_requests(brief, teacher):
             stored = store.draft(request.draft_id)
             if stored is None or not stored.is_ok:
-                return self._ask_teacher(request, teacher)
+                taught = self._ask_teacher(request, teacher)
+                is_last = earlier is not None and taught.tried is None and teacher.chat.endpoint.is_recorded
+                return taught._replace(problem=NONE_STANDS) if is_last else taught
             earlier = self._judged(stored, brief)
             if earlier.is_publishable and self._stands(stored):
                 return _Taught(earlier, was_asked=True, is_stored=True)
-        return _Taught(problem=f"the teacher's {TEACHER_TEXTS} texts for this brief are blocked or were not approved")
+        return _Taught(problem=NONE_STANDS)
 
     def _teacher_requests(self, brief: Brief, teacher: Teacher) -> Iterator[Request]:
         messages = teacher_messages(self._context.brand.guide, brief)
