@@ -1,4 +1,4 @@
-"""The Models tab in the browser: what is live, what is known of the adapters, and a real training of the tiny student."""
+"""The Models tab in the browser: what is live, what is known of the adapters, a real training of the tiny student."""
 
 from collections.abc import Callable, Iterator
 from pathlib import Path
