@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from brand_voice import golden, snapshot
+from brand_voice.around import enrich
 from brand_voice.brand import BrandFolder, brand_ids, load_brand
 from brand_voice.chat import Chat
 from brand_voice.context import Context
@@ -26,6 +27,8 @@ from brand_voice.loop import screen_drafts
 from brand_voice.promotion import adapter_of, candidate_of
 from brand_voice.prompts import student_messages
 from brand_voice.records import AdapterManifest, Brief, Draft, Example, Message, content_hash
+from brand_voice.report.card import card
+from brand_voice.report.page import page
 from brand_voice.samples import Asking, Timed, Writer
 from brand_voice.screen.screening import Screener
 from brand_voice.serve import BASE_MODEL, StudentServer, attach
@@ -97,7 +100,7 @@ def assess(context: Context, question: Question, server: StudentServer | None = 
         samples=question.samples,
         margins=context.settings.margins,
     )
-    report = evaluate(subject, sides, train, voice_of(context, train))
+    report = enrich(context, evaluate(subject, sides, train, voice_of(context, train)))
     return Assessed(report, save_report(report, workspace.evaluations), tuple(sides))
 
 
@@ -111,7 +114,8 @@ def save_report(report: Report, parent: Path) -> Path:
     if (folder / REPORT).is_file():
         return folder
     folder.mkdir(parents=True, exist_ok=True)
-    files = {"report.md": markdown(report) + "\n", REPORT: report.model_dump_json(indent=1) + "\n"}
+    files = {"report.html": page(report), "report.md": markdown(report) + "\n", "card.md": card(report)}
+    files[REPORT] = report.model_dump_json(indent=1) + "\n"
     for file, text in files.items():  # `report.json` last: a folder without it holds no report
         partial = folder / f".{file}.{os.getpid()}"
         partial.write_text(text, encoding="utf-8")

@@ -133,20 +133,27 @@ def rollback(context: Context, *, by: str, reason: str = "") -> Promotion:
         ConflictError: somebody else changed what is live meanwhile.
     """
     who, brand = _said(by, "a name"), context.brand_id
-    changes = context.store.promotions(brand)
-    before = _went_live(changes)
-    live = before.pop() if before else None
-    for name in reversed(before):
+    live, before = context.store.standing(brand).live, back_to(context)
+    if before is None:
+        told = f"nothing is live for {brand}"
+        if live:
+            told = f"{live} is live for {brand}, and no usable one was before it"
+        raise PromotionError(told, remedy=f"brand-voice promote --brand {brand} --adapter NAME")
+    back = Promotion(brand=brand, act="rollback", adapter=before, previous=live, reason=reason, by=who)
+    context.store.promote(back)
+    return back
+
+
+def back_to(context: Context) -> str | None:
+    """Whom a rollback brings back: the last one before today's that can be used; what is passed over is told."""
+    for name in reversed(_went_live(context.store.promotions(context.brand_id))[:-1]):
         try:
-            find(context.workspace.adapters, brand, name)
+            find(context.workspace.adapters, context.brand_id, name)
         except ArtifactError as exc:
             context.notify(f"{name} is passed over: {exc.message}")
-            continue
-        back = Promotion(brand=brand, act="rollback", adapter=name, previous=live, reason=reason, by=who)
-        context.store.promote(back)
-        return back
-    told = f"{live} is live for {brand}, and no usable one was before it" if live else f"nothing is live for {brand}"
-    raise PromotionError(told, remedy=f"brand-voice promote --brand {brand} --adapter NAME")
+        else:
+            return name
+    return None
 
 
 def start_canary(context: Context, adapter: str | None, share: float, *, by: str) -> Promotion:

@@ -91,8 +91,7 @@ class Brief(Record):
     @property
     def hash(self) -> str:
         """Hash of the content: neither the id nor the SKU enters, so that renumbering orphans nothing."""
-        content = self.model_dump(exclude={"id": True, "product": {"sku"}})
-        return content_hash(content)
+        return content_hash(self.model_dump(exclude={"id": True, "product": {"sku"}}))
 
     def said(self) -> str:
         """Everything the brief says, one item a line: what copy may take names, numbers and claims from."""
@@ -311,9 +310,8 @@ class SnapshotManifest(Record):
     half_life_days: float | None = None
     """Age at which an approval counts half; none where all count alike."""
     student_share: float = 1.0
-    """The share of the training pairs that the student was allowed to have written."""
+    """Share of the training pairs that the student may have written, approved as they were; `by_student` are."""
     by_student: int = 0
-    """Training pairs that the student wrote, approved as they were."""
 
 
 class AdapterManifest(Record):
@@ -357,6 +355,10 @@ class Answer(Record):
     tokens: int | None = None
     latency_ms: float | None = None
     cost_usd: float | None = None
+    by: Literal["student", "best_of", "teacher"] | None = None
+    """Whose text it is, where a cascade decided."""
+    why: str | None = None
+    """Why it is this one."""
 
 
 class Job(Record):

@@ -6,7 +6,6 @@ both takes on a brief stand together. What it does not know: who approved the te
 """
 
 import json
-import math
 from collections import Counter
 from collections.abc import Iterable, Sequence
 from pathlib import Path
@@ -98,7 +97,7 @@ def freeze(
             left_out={k: v for k, v in left_out.items() if v},
             reviewers=dict(reviewers),
             approved_until=max(a.review.created_at for a in taken.values()),
-            half_life_days=settings.half_life_days if math.isfinite(settings.half_life_days) else None,
+            half_life_days=settings.half_life_days or None,
             student_share=settings.student_share,
             by_student=sum(e.split == "train" and is_by_student(taken[e.draft_id]) for e in examples),
         )

@@ -95,12 +95,12 @@ def write_batch(context: Context, batch: Batch) -> write.Progress:
     with serving(context, adapter) as server, Chat(server.endpoint(adapter.name)) as chat:
         student = write.Student(chat, lambda: server.is_alive, settings.machine_usd_per_hour)
         steps = write.write(rows, job, brand, student=student, store=context.store)
-        progress = _followed(context, steps, len(rows))
+        progress = followed(context, steps, len(rows))
     answer_files.write_answers(batch.out, context.store.answers(job.id))
     return progress
 
 
-def _followed(context: Context, steps: Iterable[write.Progress], total: int) -> write.Progress:
+def followed(context: Context, steps: Iterable[write.Progress], total: int) -> write.Progress:
     """Draw a job's progress row by row; returns the last one."""
     latest: list[write.Progress] = []
 

@@ -35,8 +35,10 @@ def surplus(approved: Iterable[Approved], share: float) -> frozenset[str]:
 
 
 def weights(approved: Iterable[Approved], half_life_days: float) -> dict[str, float]:
-    """Weight by draft id: 1 for the newest day, one half after a half-life, never under a quarter."""
+    """Weight by draft id: 1 for the newest day, half after a half-life, never under a quarter; all 1 without one."""
     given = {a.draft.id: datetime.fromisoformat(a.review.created_at) for a in approved}
+    if not half_life_days:
+        return dict.fromkeys(given, 1.0)
     newest = max(given.values(), default=None)
     return {
         draft_id: max(MIN_WEIGHT, round(0.5 ** ((newest - moment).days / half_life_days), 3))

@@ -113,7 +113,7 @@ def test_older_approvals_weigh_less_and_equal_ones_leave_the_snapshot_as_it_was(
     drafts = {a.draft.id for a in old}
     for example in snapshot.load(tmp_path / manifest.name):
         assert example.weight == (0.5 if example.split == "train" and example.draft_id in drafts else 1)
-    forever = SnapshotSettings(half_life_days=float("inf"))
+    forever = SnapshotSettings(half_life_days=0)
     assert snapshot.freeze(BRAND.guide, [*old, *new], UNSEEN, tmp_path, settings=forever).name == even.name
 
 

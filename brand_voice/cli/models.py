@@ -117,6 +117,24 @@ def evaluate(
 
 @app.command()
 @reports_errors
+def calibrate(
+    brand: BrandOption,
+    adapter: AdapterOption = None,
+    workspace: WorkspaceOption = DEFAULT_WORKSPACE,
+    config: ConfigOption = None,
+    as_json: JsonOption = False,
+) -> None:
+    """Measure on validation briefs what the student's certainty tells, and set the cascade's threshold by it."""
+    from brand_voice.calibrate import calibrate
+
+    with opened(workspace, brand, read_settings(workspace, config)) as context:
+        measured = calibrate(context, adapter)
+        notify(f"saved in {context.workspace.calibrations / measured.adapter}.json")
+    typer.echo(measured.model_dump_json(indent=2) if as_json else f"{measured.adapter}: {measured.sentence}")
+
+
+@app.command()
+@reports_errors
 def demo(
     brand: BrandOption = "tidewater",
     ui: Annotated[bool, typer.Option("--ui/--no-ui", help="Open the app at the end.")] = True,
