@@ -1,12 +1,14 @@
 import random
 
 import pytest
-from test_evaluate import ADAPTER
+from paper_adapter import manifest
 
 from brand_voice import calibration
 from brand_voice.calibration import Calibration, Certain, area, calibrated
 from brand_voice.errors import ArtifactError
 from brand_voice.records import Sampling
+
+ADAPTER = manifest("ok")
 
 
 def texts(separation: float, briefs: int = 60) -> list[Certain]:
