@@ -135,6 +135,12 @@ class Settings(Record):
     """Path or hub id of the base student; none for the one shipped in `data/base-student`."""
     training: TrainingSettings = TrainingSettings()
     serve: ServeSettings = ServeSettings()
+    judge: str | None = None
+    """One of `[teachers.NAME]`: the model that judges the two sides of an evaluation; none asks nobody."""
+    judge_max_cost_usd: float | None = Field(default=5.0, ge=0)
+    """What a judge may cost, an evaluation."""
+    judge_pairs: int = Field(default=100, ge=1)
+    """Pairs a judge reads, an evaluation; those that people voted on come first."""
     margins: MarginSettings = MarginSettings()
     cascade: CascadeSettings = CascadeSettings()
     teacher_sampling: Sampling = Sampling(temperature=0.8, max_new_tokens=400)

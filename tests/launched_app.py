@@ -85,7 +85,7 @@ class App(NamedTuple):
 @contextmanager
 def launched(workspace: Path, **changes: Any) -> Iterator[App]:
     student = changes.pop("student", None)
-    settings = Settings(**changes)
+    settings = Settings(student=changes.pop("base", None), **changes)
     with Session(Workspace(workspace), settings, brand="tidewater", student=student) as session:
         page = launch(session, opens_browser=False)
         try:

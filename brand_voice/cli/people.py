@@ -132,7 +132,7 @@ def write(
     out: Annotated[Path | None, typer.Option("--out", "-o", help="JSONL or CSV to write.")] = None,
     variants: Annotated[int, typer.Option(min=1, max=20, help="Texts a brief; near-duplicates are left out.")] = 1,
     best_of: Annotated[int, typer.Option(min=1, max=16, help="Ask so often for each text, deliver the best.")] = 1,
-    adapter: Annotated[str | None, typer.Option(help="An adapter; the newest by default.")] = None,
+    adapter: Annotated[str | None, typer.Option(help="An adapter; the live one by default, else the newest.")] = None,
     cascade: Annotated[
         bool,
         typer.Option("--cascade", help="For blocked or uncertain texts: best of several, then the teacher."),

@@ -1,5 +1,7 @@
 """What was asked of paid models, and what it cost: a row an attempt, committed before the call and after."""
 
+from collections.abc import Sequence
+
 from sqlalchemy import func, or_, select, update
 from sqlalchemy.dialects.sqlite import insert
 
@@ -8,6 +10,8 @@ from brand_voice.records import now
 from brand_voice.store.database import Part
 from brand_voice.store.tables import attempts, drafts
 
+IDS_A_QUERY = 500
+"""SQLite takes 32,766 variables a statement."""
 _COST_USD = func.coalesce(func.sum(func.coalesce(attempts.c.cost_usd, attempts.c.reserved_usd)), 0.0)
 
 
@@ -57,6 +61,18 @@ class Ledger(Part):
         with self._database.write() as connection:
             if connection.execute(moved).rowcount == 0:
                 raise StoreError(f"attempt {attempt} is unknown or finished", remedy="this is a bug: report it")
+
+    def raw_answers(self, draft_ids: Sequence[str]) -> dict[str, str]:
+        """The raw answers that were usable, by what they were asked for: they need not be paid for again."""
+        query = select(attempts.c.draft_id, attempts.c.raw).where(
+            attempts.c.outcome == "ok", attempts.c.raw.is_not(None)
+        )
+        found: dict[str, str] = {}
+        with self._database.read() as connection:
+            for start in range(0, len(draft_ids), IDS_A_QUERY):
+                some = query.where(attempts.c.draft_id.in_(draft_ids[start : start + IDS_A_QUERY]))
+                found |= {id_: raw for id_, raw in connection.execute(some)}
+        return found
 
     def spent_usd(self, brand: str | None = None) -> float:
         """What the attempts cost: their cost, or the reservation as long as the cost is not known.

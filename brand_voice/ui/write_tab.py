@@ -277,6 +277,6 @@ def _at_work(side: Side, who: str, brief: Brief, number: int) -> Writing:
 
 
 def _contenders(session: Session, brand: str) -> tuple[tuple[str, str], ...]:
-    """Who can be chosen: teacher, newest student, one after the other, and older students where they are served."""
+    """Who can be chosen: teacher, student, one after the other, and the student's other adapters where served."""
     older = session.student.adapters(brand)[:-1]
     return (("Teacher", TEACHER), ("Student", STUDENT), (TITLE, CASCADE), *((name, name) for name in reversed(older)))
