@@ -1,7 +1,7 @@
 """A real local server of the OpenAI chat protocol; the model's name picks how it misbehaves.
 
-`ok` behaves; what stands before an `@` in the name does not count. `<name>-once` misbehaves on the first request only.
-Everything it saw is kept: bodies, times, and what `observe` returned at the moment a request arrived.
+`ok` behaves. `<name>-once` misbehaves on the first request only; what stands before an `@` does not count. Everything
+it saw is kept: bodies, times, and what `observe` returned at the moment a request arrived.
 """
 
 import json
