@@ -135,7 +135,9 @@ def rollback(context: Context, *, by: str, reason: str = "") -> Promotion:
     who, brand = _said(by, "a name"), context.brand_id
     live, before = context.store.standing(brand).live, back_to(context)
     if before is None:
-        none = f"{live} is live for {brand}, and no usable one was before it" if live else f"nothing is live for {brand}"
+        none = (
+            f"{live} is live for {brand}, and no usable one was before it" if live else f"nothing is live for {brand}"
+        )
         raise PromotionError(none, remedy=f"brand-voice promote --brand {brand} --adapter NAME")
     back = Promotion(brand=brand, act="rollback", adapter=before, previous=live, reason=reason, by=who)
     context.store.promote(back)

@@ -1,4 +1,4 @@
-"""The Models tab in the browser: what is live, what is known of the adapters, and a real training of the tiny student."""
+"""The Models tab in the browser: what is live, what is known of the adapters, promotion, a training for real."""
 
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -108,6 +108,66 @@ def test_a_live_adapter_whose_folder_is_gone_is_told_and_a_brand_without_any_say
         says(page, "models-training", "To do: review drafts first")
     finally:
         folder.with_name(f".{LIVE}").rename(folder)
+
+
+def test_against_the_gate_it_takes_a_second_step_a_name_and_a_reason_and_the_way_back_is_told(
+    app: App, opened: Callable[..., Page]
+) -> None:
+    page, store, before = models(opened()), app.session.store, len(app.session.store.promotions("tidewater"))
+    expect(page.locator("#models-promote")).to_be_hidden()
+    choose(page, "models-adapter", OLD)
+    page.locator("#models-promote").click()
+    says(page, "models-plan", f"{OLD} goes live in place of {LIVE}.")
+    says(page, "models-plan", f"The canary {NEW} ends.")
+    says(page, "models-plan", "The gate refuses it:\n– the report is against teacher")
+    page.locator("#models-leave").click()
+    expect(page.locator("#models-confirm")).to_be_hidden()
+    assert len(store.promotions("tidewater")) == before
+    page.locator("#models-promote").click()
+    page.get_by_role("button", name="Promote all the same").click()
+    says(page, "models-plan", "A name is missing")
+    box(page, "models-by").fill("Ada")
+    page.locator("#models-confirm").click()
+    says(page, "models-plan", "A reason to force it is missing")
+    box(page, "models-reason").fill("the new one shouts")
+    page.locator("#models-confirm").click()
+    says(page, "models-plan", f"{OLD} is live now.")
+    expect(page.locator("#models-standing")).to_contain_text("by Ada, forced: the new one shouts.")
+    expect(page.locator("#models-history tbody tr").first).to_contain_text("Promoted: 2026-01-01-00000001 (forced)")
+    page.locator("#models-rollback").click()
+    says(page, "models-plan", f"{LIVE} goes live again in place of {OLD}.")
+    page.locator("#models-confirm").click()
+    says(page, "models-plan", f"{LIVE} is live now.")
+    assert [(p.act, p.adapter, p.by) for p in store.promotions("tidewater")[before:]] == [
+        ("promote", OLD, "Ada"),
+        ("rollback", LIVE, "Ada"),
+    ]
+
+
+def test_a_canary_is_started_with_a_share_and_nobody_confirms_what_changed_meanwhile(
+    app: App, opened: Callable[..., Page]
+) -> None:
+    page, store = models(opened()), app.session.store
+    box(page, "models-by").fill("Ada")
+    choose(page, "models-adapter", OLD)
+    page.locator("#models-canary").click()
+    says(page, "models-plan", f"{OLD} gets a share of the traffic beside {LIVE}.")
+    choose(page, "models-share", "25%")
+    page.locator("#models-confirm").click()
+    expect(page.locator("#models-standing")).to_contain_text(f"Canary: {OLD} gets 25% of the traffic.")
+    page.locator("#models-end-canary").click()
+    says(page, "models-plan", f"{LIVE} gets all traffic again; {OLD} gets none.")
+    page.locator("#models-confirm").click()
+    expect(page.locator("#models-standing")).not_to_contain_text("Canary")
+    page.locator("#models-canary").click()
+    says(page, "models-plan", "The gate is not asked.")
+    promoted = Promotion(brand="tidewater", act="promote", adapter=NEW, previous=LIVE, by="Ben")
+    store.promote(promoted)
+    page.locator("#models-confirm").click()
+    says(page, "models-plan", f"By now {NEW} is live, not {LIVE}")
+    expect(page.locator("#models-standing .bv-name")).to_have_text(NEW)
+    assert store.promotions("tidewater")[-1].by == "Ben"
+    store.promote(promoted.model_copy(update={"act": "rollback", "adapter": LIVE, "previous": NEW}))
 
 
 def test_a_training_is_seen_from_every_page_stopped_by_one_and_run_to_a_new_adapter(
