@@ -7,12 +7,11 @@ A canary passes the same check of its files, but not the gate: it gathers the ev
 of the traffic that somebody chose. Promoting or rolling back ends it: it was chosen beside another adapter.
 """
 
-import json
 from collections import Counter
 from collections.abc import Sequence
 from typing import Literal, NamedTuple
 
-from brand_voice.artifacts import MANIFEST
+from brand_voice import golden
 from brand_voice.context import Context
 from brand_voice.errors import ArtifactError, InputError, PromotionError
 from brand_voice.gate import BASE, Gate, Terms, gate, misfits
@@ -77,10 +76,11 @@ def judge(context: Context, adapter: AdapterManifest) -> Judged:
     broken = (f"not read, damaged or of an older version: {', '.join(found.unreadable)}",) if found.unreadable else ()
     if not about:
         return Judged(Gate((f"there is no report on {adapter.name}",), broken), None, decides=False)
+    frozen = golden.newest(context.workspace.golden, context.brand_id)
     terms = Terms(
         adapter=adapter,
         live=context.store.standing(context.brand_id).live,
-        golden=_newest_golden(context),
+        golden=frozen.name if frozen else None,
         guide_version=context.brand.guide.version,
     )
     fitting = [each for each in about if not misfits(each.report, terms)]
@@ -135,10 +135,10 @@ def rollback(context: Context, *, by: str, reason: str = "") -> Promotion:
     who, brand = _said(by, "a name"), context.brand_id
     live, before = context.store.standing(brand).live, back_to(context)
     if before is None:
-        none = (
-            f"{live} is live for {brand}, and no usable one was before it" if live else f"nothing is live for {brand}"
-        )
-        raise PromotionError(none, remedy=f"brand-voice promote --brand {brand} --adapter NAME")
+        told = f"nothing is live for {brand}"
+        if live:
+            told = f"{live} is live for {brand}, and no usable one was before it"
+        raise PromotionError(told, remedy=f"brand-voice promote --brand {brand} --adapter NAME")
     back = Promotion(brand=brand, act="rollback", adapter=before, previous=live, reason=reason, by=who)
     context.store.promote(back)
     return back
@@ -270,13 +270,3 @@ def _said(text: str, what: str) -> str:
     if not text.strip():
         raise InputError(f"{what} is missing", remedy="it stands in the history: say who, and why where it is forced")
     return text.strip()
-
-
-def _newest_golden(context: Context) -> str | None:
-    """The brand's newest golden set."""
-    found = []
-    for path in context.workspace.golden.glob(f"*/{MANIFEST}"):
-        manifest = json.loads(path.read_bytes())
-        if manifest.get("brand") == context.brand_id:
-            found.append((manifest["created_at"], manifest["name"]))
-    return max(found)[1] if found else None

@@ -57,6 +57,7 @@ from brand_voice.store.tables import (
     reviews,
     votes,
 )
+from brand_voice.store.verdicts import Verdicts
 
 
 class Counts(NamedTuple):
@@ -74,7 +75,7 @@ class Counts(NamedTuple):
     unreviewed: int
 
 
-class Store(Dismissals, Ledger, Live, Queue, Staff):
+class Store(Dismissals, Ledger, Live, Queue, Staff, Verdicts):
     """A workspace's database: briefs, drafts, verdicts, votes and jobs; its other parts are the classes it extends."""
 
     @classmethod

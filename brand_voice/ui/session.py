@@ -62,6 +62,8 @@ class Written(NamedTuple):
     brief: Brief
     draft: Draft
     screening: Screening
+    why: str = ""
+    """Whose text it is and why, where a cascade decided."""
 
 
 class Kept(NamedTuple):
@@ -316,7 +318,7 @@ class Session:
 
     def _version(self, kept: Kept) -> Written:
         """A person's version of a text, as a draft of its own; the terms of whoever wrote the original hold for it."""
-        brief, original, _ = kept.written
+        brief, original, *_ = kept.written
         permitted = original.distillation_permitted
         draft = draft_of_person(brief, kept.text).model_copy(update={"distillation_permitted": permitted})
         return Written(brief, draft, kept.screening.model_copy(update={"draft_id": draft.id}))
