@@ -14,6 +14,7 @@ from brand_voice.ui import models_view as view
 from brand_voice.ui.access import name_of
 from brand_voice.ui.brief_form import Values, brand_choices
 from brand_voice.ui.copy_view import told
+from brand_voice.ui.evaluate_panel import EvaluatePanel, build_evaluate_panel, wire_evaluate_panel
 from brand_voice.ui.events import quick
 from brand_voice.ui.parts import offered, quiet
 from brand_voice.ui.promotion_panel import PromotionPanel, build_promotion_panel, wire_promotion_panel
@@ -52,13 +53,15 @@ class ModelsTab(NamedTuple):
     snapshots: gr.HTML
     history: gr.HTML
     promotion: PromotionPanel
+    evaluate: EvaluatePanel
     train: TrainPanel
 
     @property
     def shown(self) -> set[gr.Component]:
         """What tells of a brand's models."""
         views = (self.standing, self.adapters, self.focus, self.generations, self.snapshots, self.history)
-        return {*views, self.adapter, self.notice, self.save, *self.promotion.acts.values(), *self.promotion.parts}
+        choices = {self.adapter, self.evaluate.against, self.save, *self.promotion.acts.values()}
+        return {*views, *choices, self.notice, *self.promotion.parts}
 
 
 def build_models_tab(session: Session, page: gr.Blocks, tab_item: gr.Tab, remembered: gr.BrowserState) -> None:
@@ -69,13 +72,17 @@ def build_models_tab(session: Session, page: gr.Blocks, tab_item: gr.Tab, rememb
     copywriter = session.access.needs("copywriter")
     page.load(copywriter(name_of), remembered, tab.by, api_name="models_by", **options)
     tab.by.blur(copywriter(name_of), tab.by, remembered, api_name="models_remember", **options)
-    at, whole = {tab.brand, tab.adapter, train.done}, {*tab.shown, *train.parts, train.on}
+    at = {tab.brand, tab.adapter, train.done, tab.evaluate.done}
+    whole = {*tab.shown, *train.parts, train.on, *tab.evaluate.parts}
     tab_item.select(copywriter(handlers.open), at, whole, api_name="models_open", **options)
     tab.brand.input(copywriter(handlers.brand), at, whole, api_name="models_brand", **options)
     tab.adapter.input(copywriter(handlers.look), at, tab.shown, api_name="models_adapter", **options)
     train.done.change(copywriter(handlers.trained), at, {*tab.shown, train.on}, api_name="models_trained", **options)
     wire_train_panel(train)
     wire_promotion_panel(tab.promotion, tab.adapter)
+    wire_evaluate_panel(tab.evaluate, tab.adapter)
+    evaluated = copywriter(handlers.look)
+    tab.evaluate.done.change(evaluated, at, tab.shown, api_name="models_evaluated", **options)
     promoted = copywriter(handlers.promoted)
     tab.promotion.done.change(promoted, at, tab.shown - {tab.promotion.says}, api_name="models_promoted", **options)
     saved = tab.save.click(copywriter(handlers.saved), at, {tab.page, tab.notice}, api_name="models_report", **options)
@@ -112,6 +119,7 @@ def _layout(session: Session) -> ModelsTab:
                 with gr.Row(elem_classes="bv-few"):
                     save = offered("Save the report", "models-save")
                 page = gr.Textbox(visible="hidden", elem_id="models-page")
+                evaluate = build_evaluate_panel(session, brand)
     with gr.Row(equal_height=False):
         with gr.Column(scale=5, min_width=300, elem_classes="bv-card"):
             snapshots = _view("models-snapshots")
@@ -131,6 +139,7 @@ def _layout(session: Session) -> ModelsTab:
         snapshots=snapshots,
         history=history,
         promotion=promotion,
+        evaluate=evaluate,
         train=train,
     )
 
@@ -148,7 +157,13 @@ class _Handlers:
 
     def open(self, values: Values) -> Values:
         """Everything, the training included."""
-        return self.look(values) | self._tab.train.choices(values[self._tab.brand]) | self._tab.train.look(values)
+        tab = self._tab
+        return (
+            self.look(values)
+            | tab.train.choices(values[tab.brand])
+            | tab.train.look(values)
+            | tab.evaluate.look(values)
+        )
 
     def brand(self, values: Values) -> Values:
         """Another brand, the adapter that is live in focus."""
@@ -203,6 +218,7 @@ class _Handlers:
             tab.snapshots: view.snapshots(stock),
             tab.history: view.history(stock),
             **tab.promotion.offered(stock, name),
+            **tab.evaluate.offered(stock, name),
         }
 
     def _report(self, stock: Stock, adapter: str) -> Path | None:

@@ -195,7 +195,10 @@ def focus(stock: Stock, manifest: AdapterManifest | None, curve: Curve | None) -
 def no_report(manifest: AdapterManifest) -> str:
     """What to do where an adapter has no report."""
     command = f"brand-voice evaluate --brand {manifest.brand} --adapter {manifest.name}"
-    return f"No report yet, so nobody knows how good it is. In a terminal: <code>{html.escape(command)}</code>"
+    return (
+        "No report yet, so nobody knows how good it is. To do: press Evaluate, or in a terminal: "
+        f"<code>{html.escape(command)}</code>"
+    )
 
 
 def report(filed: Filed) -> list[str]:

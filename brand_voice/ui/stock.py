@@ -6,12 +6,12 @@ compared with what was found here, so that no path is made of it.
 
 import json
 import math
-from collections import defaultdict
 from collections.abc import Sequence
 from pathlib import Path
 from typing import NamedTuple
 
 from brand_voice import snapshot
+from brand_voice.effort import effort
 from brand_voice.live import Promotion, Standing
 from brand_voice.rates import Rate
 from brand_voice.records import AdapterManifest, SnapshotManifest
@@ -41,7 +41,7 @@ class Stock(NamedTuple):
     standing: Standing
     promotions: tuple[Promotion, ...]
     untouched: dict[str, Rate]
-    """Of each adapter's reviewed texts, those approved as they were."""
+    """Of each writer's reviewed texts, those approved as they were."""
     approved: int
     """Texts in the store to train on."""
 
@@ -73,18 +73,9 @@ def stock_of(session: Session, brand: str) -> Stock:
         reports={each.report.adapter: each for each in reports(workspace.evaluations, brand).filed},
         standing=store.standing(brand),
         promotions=tuple(reversed(store.promotions(brand))),
-        untouched=untouched(session, brand),
+        untouched={each.writer: each.untouched for each in effort(store.reviewed_by_writer(brand))},
         approved=sum(count for verdict, count in verdicts.items() if verdict in ("approve", "edit")),
     )
-
-
-def untouched(session: Session, brand: str) -> dict[str, Rate]:
-    """By adapter, how many of its reviewed texts were approved as they were."""
-    reviews, found = session.store.current_reviews(brand), defaultdict[str, list[bool]](list)
-    for draft in session.store.drafts(brand, author="student"):
-        if draft.adapter and draft.id in reviews:
-            found[draft.adapter].append(reviews[draft.id].verdict == "approve")
-    return {name: Rate(hits=sum(verdicts), of=len(verdicts)) for name, verdicts in found.items()}
 
 
 def curve_of(folder: Path) -> Curve | None:
