@@ -37,6 +37,7 @@ FLOORS: tuple[set[str], ...] = (
         "rename",
         "guide_text",
         "evidence",
+        "weighting",
     },
     {
         "generate",
@@ -61,12 +62,12 @@ FLOORS: tuple[set[str], ...] = (
         "handover",
         "calibration",
     },
-    {"context", "desk", "evaluate", "report"},
+    {"context", "desk", "evaluate", "report", "preference"},
     {"promotion"},
     {"loop", "write"},
-    {"student", "rules", "samples", "around", "runs", "cascade"},
+    {"student", "rules", "samples", "around", "runs", "cascade", "next_briefs"},
     {"assess", "calibrate", "cascade_batch"},
-    {"demo"},
+    {"demo", "refresh"},
     {"ui"},
     {"cli"},
 )
