@@ -87,7 +87,8 @@ def _judged(context: Context, sides: Sides, ballots: Sequence[Ballot]) -> tuple[
     answers, note = _answers(context, endpoint, [question for both in asked.values() for question in both])
     rulings = {ids: ruling(*(answers.get(question.id) for question in both)) for ids, both in asked.items()}
     given = {ids: each for ids, each in rulings.items() if each is not None}
-    return (judge_figures(endpoint.model, duels, given, ballots) if given else None), note
+    figures = judge_figures(endpoint.model, duels, given, ballots) if answers else None
+    return figures, note or ("" if duels else "Judge: both sides have written for none of the held-out briefs.")
 
 
 def _judge_endpoint(context: Context, name: str) -> Endpoint:

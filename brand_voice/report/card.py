@@ -5,9 +5,9 @@ import re
 from brand_voice.evidence import Cost, Difference, Report
 from brand_voice.report import words
 
-_MARKUP = re.compile(r"[\\`*_\[\]<>#|~$]")
-_BARE = {"&": "&amp;", "@": "&#64;", "://": "&#58;//", "www.": "www&#46;"}
-"""What would become a link, a mention or an entity although nothing marks it."""
+_MARKUP = re.compile(r"[\\`*_\[\]>#|~$]")
+_BARE = {"&": "&amp;", "<": "&lt;", "@": "&#64;", "://": "&#58;//", "www.": "www&#46;"}
+"""What becomes a tag, a link, a mention or an entity although nothing marks it, or where a backslash is not heeded."""
 
 
 def card(report: Report) -> str:
