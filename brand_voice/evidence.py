@@ -56,6 +56,9 @@ class SliceFigure(Record):
     briefs: int
     candidate: Rate
     reference: Rate
+    low: float | None = None
+    """Ends of the change's interval; none where it is descriptive."""
+    high: float | None = None
 
     @property
     def is_descriptive(self) -> bool:
@@ -137,7 +140,7 @@ class SideFigures(Record):
     latency: Latency
     cost: Cost
     texts_per_s: float | None = None
-    """Over the whole run for this report, where it wrote them all."""
+    """Throughput of the batch that wrote them; none where it was not timed."""
 
 
 class VoteFigures(Record):

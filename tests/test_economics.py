@@ -1,7 +1,7 @@
 """What the student costs against the teacher, and why there is no figure where there is none."""
 
 import pytest
-from reports import a_report, a_side
+from written_report import a_report, a_side
 
 from brand_voice.economics import economics
 from brand_voice.evidence import Cost, Report

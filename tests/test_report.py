@@ -14,7 +14,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from playwright.sync_api import BrowserContext
 from pydantic import BaseModel
-from reports import a_difference, a_report, a_side
+from written_report import a_difference, a_report, a_side
 
 from brand_voice.evidence import Report
 from brand_voice.report import charts, words

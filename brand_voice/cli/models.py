@@ -59,14 +59,15 @@ def distill(
 def serve(
     brand: BrandOption,
     adapter: Annotated[
-        list[str] | None, typer.Option(help="An adapter; may be repeated; the newest by default.")
+        list[str] | None,
+        typer.Option(help="An adapter; may be repeated; the live one by default, else the newest."),
     ] = None,
     port: Annotated[int | None, typer.Option(min=1, max=65_535, help="A free one by default.")] = None,
     workspace: WorkspaceOption = DEFAULT_WORKSPACE,
     config: ConfigOption = None,
 ) -> None:
     """Serve adapters through vLLM until Ctrl-C; `write`, `evaluate` and `app` find the server."""
-    from brand_voice.registry import find
+    from brand_voice.promotion import adapter_of
     from brand_voice.serve import publish
     from brand_voice.student import start_server
 
@@ -75,7 +76,7 @@ def serve(
         settings = settings.model_copy(update={"serve": settings.serve.model_copy(update={"port": port})})
     with opened(workspace, brand, settings) as context:
         names: list[str | None] = [*adapter] if adapter else [None]
-        chosen = [find(context.workspace.adapters, brand, name) for name in names]
+        chosen = [adapter_of(context, name) for name in names]
         with start_server(context, *chosen) as server:
             publish(server, context.workspace.server_file)
             key = f"the key is in {context.workspace.server_file}"
@@ -88,17 +89,43 @@ def serve(
 def evaluate(
     brand: BrandOption,
     adapter: AdapterOption = None,
+    against: Annotated[str, typer.Option(help="teacher, base, few-shot, or another adapter.")] = "teacher",
+    samples: Annotated[int, typer.Option(min=1, max=20, help="Texts for each golden brief.")] = 3,
+    new_golden: Annotated[
+        bool, typer.Option("--new-golden", help="Freeze today's held-out briefs as the golden set.")
+    ] = False,
     workspace: WorkspaceOption = DEFAULT_WORKSPACE,
     config: ConfigOption = None,
     as_json: JsonOption = False,
 ) -> None:
-    """Set the student beside the teacher on held-out briefs and save the report."""
+    """Decide on held-out briefs whether an adapter is ready, and save the report."""
+    from brand_voice.assess import Question, assess
     from brand_voice.evaluate import markdown
-    from brand_voice.student import compare
+
+    against = "few_shot" if against == "few-shot" else against
+    question = Question(adapter, against, samples, new_golden)
+    with opened(workspace, brand, read_settings(workspace, config)) as context:
+        assessed = assess(context, question)
+    typer.echo(assessed.report.model_dump_json(indent=2) if as_json else markdown(assessed.report))
+    notify(f"report: {assessed.folder}")
+
+
+@app.command()
+@reports_errors
+def calibrate(
+    brand: BrandOption,
+    adapter: AdapterOption = None,
+    workspace: WorkspaceOption = DEFAULT_WORKSPACE,
+    config: ConfigOption = None,
+    as_json: JsonOption = False,
+) -> None:
+    """Measure on validation briefs what the student's certainty tells, and set the cascade's threshold by it."""
+    from brand_voice.calibrate import calibrate
 
     with opened(workspace, brand, read_settings(workspace, config)) as context:
-        report = compare(context, adapter)
-    typer.echo(report.model_dump_json(indent=2) if as_json else markdown(report))
+        measured = calibrate(context, adapter)
+        notify(f"saved in {context.workspace.calibrations / measured.adapter}.json")
+    typer.echo(measured.model_dump_json(indent=2) if as_json else f"{measured.adapter}: {measured.sentence}")
 
 
 @app.command()

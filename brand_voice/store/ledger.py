@@ -12,6 +12,7 @@ from brand_voice.store.tables import attempts, drafts
 
 IDS_A_QUERY = 500
 """SQLite takes 32,766 variables a statement."""
+_COST_USD = func.coalesce(func.sum(func.coalesce(attempts.c.cost_usd, attempts.c.reserved_usd)), 0.0)
 
 
 class Ledger(Part):
@@ -23,6 +24,21 @@ class Ledger(Part):
         added = insert(attempts).values(values).returning(attempts.c.id)
         with self._database.write() as connection:
             return int(connection.execute(added).scalar_one())
+
+    def begin_within(
+        self, *, draft_id: str, endpoint: str, reserved_usd: float, cap_usd: float, since: str
+    ) -> int | None:
+        """Commit an attempt, unless the endpoint's attempts since then would cost more than the cap with this one.
+
+        Sum and insert are one transaction, so that the cap holds for all threads and processes together.
+        """
+        values = {"draft_id": draft_id, "endpoint": endpoint, "reserved_usd": reserved_usd, "began_at": now()}
+        counted = (attempts.c.endpoint == endpoint, attempts.c.began_at >= since)
+        with self._database.write() as connection:
+            spent_usd = float(connection.execute(select(_COST_USD).where(*counted)).scalar_one())
+            if reserved_usd and spent_usd + reserved_usd > cap_usd:
+                return None
+            return int(connection.execute(insert(attempts).values(values).returning(attempts.c.id)).scalar_one())
 
     def answered(self, attempt: int, *, raw: str) -> None:
         """Commit the raw answer before anything reads it.
@@ -64,7 +80,7 @@ class Ledger(Part):
         With `brand`, attempts that led to no stored draft are counted too: a killed process leaves them behind, and
         a cap must hold even if they were all this brand's.
         """
-        query = select(func.coalesce(func.sum(func.coalesce(attempts.c.cost_usd, attempts.c.reserved_usd)), 0.0))
+        query = select(_COST_USD)
         if brand is not None:
             query = query.outerjoin_from(attempts, drafts, drafts.c.id == attempts.c.draft_id)
             query = query.where(or_(drafts.c.brand == brand, drafts.c.id.is_(None)))
