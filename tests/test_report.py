@@ -82,6 +82,8 @@ def test_the_decision_stands_first_and_says_why() -> None:
     assert seen.headings[:2] == ["Not yet", "The decision"]
     assert seen.text.index("26.8 points fewer") < seen.text.index("social (47%")
     assert "Worn golden set" in seen.text
+    excepted = a_report(decision="ready_except", sentence="Ready, except for taglines. Overall no worse.")
+    assert words.reason(excepted) == "Taglines. Overall no worse."
     fresh = Seen(page(a_report(decision="ready", exceptions=(), decided_before=4)))
     assert fresh.headings[0] == "Ready"
     assert "Worn golden set" not in fresh.text
@@ -123,7 +125,7 @@ def test_a_text_on_the_card_is_one_line_without_marks(text: str) -> None:
 
 def test_the_card_says_decision_differences_facts_cost_and_command() -> None:
     told = card(a_report())
-    assert told.startswith("**Not yet** social (47% against 94%); German")
+    assert told.startswith("**Not yet** 26.8 points fewer texts without a blocking finding")
     assert "| No blocking finding | 69% | 96% | −26.8 (−33.4 to −20.3) | −5.0 | worse |" in told
     assert "name 99% (141/142); offer 97% (35/36)" in told
     assert "candidate $0.0061 (measured), reference (teacher) $2.98 (recorded)" in told

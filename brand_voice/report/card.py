@@ -18,9 +18,9 @@ def card(report: Report) -> str:
     texts = f"{candidate.texts:,} texts for {candidate.briefs:,} golden briefs" if candidate else "no texts"
     return "\n".join(
         [
-            f"**{words.DECISIONS[report.decision]}** {plain('; '.join(report.exceptions))}".rstrip(),
+            f"**{words.DECISIONS[report.decision]}** {plain(words.reason(report))}",
             "",
-            f"{plain(report.sentence)} {plain(report.adapter)} against {plain(words.against(report))}, {texts}, "
+            f"{plain(report.adapter)} against {plain(words.against(report))}, {texts}, "
             f"{plain(report.created_at[:10])}.",
             "",
             "| | candidate | reference | difference, points (95%) | margin | |",
