@@ -49,7 +49,7 @@ class Question(NamedTuple):
     adapter: str | None = None
     """The candidate; the newest where none is named."""
     against: str = TEACHER
-    """`teacher`, `base`, `few_shot`, or an adapter's name."""
+    """`teacher`, `base`, `few_shot`, or an adapter's name; the alias `<brand>` is the live one."""
     samples: int = 3
     """Texts a brief."""
     new_golden: bool = False
@@ -82,6 +82,8 @@ def assess(context: Context, question: Question, server: StudentServer | None = 
     """
     workspace, brand, store = context.workspace, context.brand, context.store
     adapter = candidate_of(context, question.adapter)
+    if question.against == brand.guide.id:  # the alias: a report names who it was
+        question = question._replace(against=adapter_of(context).name)
     train = snapshot.load(workspace.snapshots / adapter.snapshot, "train")
     manifest = _golden(context, is_new=question.new_golden)
     asked = golden.load(workspace.golden / manifest.name)

@@ -11,9 +11,9 @@ from brand_voice.chat import Chat
 from brand_voice.context import Context, saved
 from brand_voice.errors import InputError
 from brand_voice.generate import generate, requests
+from brand_voice.promotion import adapter_of
 from brand_voice.prompts import student_messages
 from brand_voice.records import AdapterManifest, Brief, Draft
-from brand_voice.registry import find
 from brand_voice.screen.screening import Screener
 from brand_voice.serve import StudentServer
 from brand_voice.snapshot import split_of
@@ -32,7 +32,7 @@ def calibrate(
         ChatError: too many texts did not come.
     """
     workspace, brand, settings = context.workspace, context.brand, context.settings
-    adapter = find(workspace.adapters, brand.guide.id, adapter_name)
+    adapter = adapter_of(context, adapter_name)
     briefs = validation_briefs(context)
     with (
         nullcontext(server) if server else serving(context, adapter) as running,
