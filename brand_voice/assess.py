@@ -103,7 +103,7 @@ def assess(context: Context, question: Question, server: StudentServer | None = 
         samples=question.samples,
         margins=context.settings.margins,
     )
-    report = enrich(context, evaluate(subject, sides, train, voice_of(context, train)))
+    report = enrich(context, evaluate(subject, sides, train, voice_of(context, train)), sides)
     report = report.model_copy(update={"cascade": curve(report, sides)})
     return Assessed(report, save_report(report, workspace.evaluations), tuple(sides))
 

@@ -112,6 +112,13 @@ class _Handler(BaseHTTPRequestHandler):
         said = {"key_message": "slow mornings", "facts": ["12 oz"], "offer": None, "product_name": "Slow Mug"}
         self.answer(f"Here it is:\n```json\n{json.dumps(said)}\n```")
 
+    def judges(self, body: dict[str, Any]) -> None:
+        """The longer text is the better one, but the first where one says so."""
+        asked = json.loads(body["messages"][-1]["content"])
+        longer = "first" if len(asked["first"]) > len(asked["second"]) else "second"
+        is_swayed = "I am better" in asked["first"] + asked["second"]
+        self.answer(json.dumps({"why": "it says more", "better": "first" if is_swayed else longer}))
+
     def odd_briefs_fail(self, body: dict[str, Any]) -> None:
         self.answer(finish="length" if "fail" in body["messages"][-1]["content"] else "stop")
 
