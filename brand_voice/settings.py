@@ -94,6 +94,26 @@ class ServeSettings(Record):
     ready_timeout_s: float = Field(default=300, gt=0)
 
 
+class GatewaySettings(Record):
+    """The brand's own endpoint, which stands before the student's server."""
+
+    host: str = "127.0.0.1"
+    """Another address needs API keys."""
+    port: int | None = Field(default=None, ge=1, le=65_535)
+    """None takes a free one."""
+    hosts: tuple[str, ...] = ()
+    """Names it answers to besides its own address: what a proxy in front sends as `Host`."""
+    deadline_s: float = Field(default=120, gt=0)
+    """What a request may take, waiting for an engine that restarts included; of a stream, what each piece may take."""
+    max_body_bytes: int = Field(default=262_144, ge=1_024)
+    max_n: int = Field(default=4, ge=1)
+    """Texts of one request."""
+    max_tokens: int = Field(default=1_024, ge=1)
+    """Tokens of one text; without `max_tokens` the engine's context is the limit."""
+    max_in_flight: int = Field(default=256, ge=1)
+    """Requests at a time; beyond that the answer is 503."""
+
+
 class MarginSettings(Record):
     """How far below its reference an adapter may lie and still count as no worse, as shares."""
 
@@ -118,6 +138,7 @@ class Settings(Record):
     """Path or hub id of the base student; none for the one shipped in `data/base-student`."""
     training: TrainingSettings = TrainingSettings()
     serve: ServeSettings = ServeSettings()
+    gateway: GatewaySettings = GatewaySettings()
     margins: MarginSettings = MarginSettings()
     teacher_sampling: Sampling = Sampling(temperature=0.8, max_new_tokens=400)
     student_sampling: Sampling = Sampling(temperature=0.3, frequency_penalty=0.4)

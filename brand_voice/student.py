@@ -44,16 +44,25 @@ def start_server(context: Context, adapter: AdapterManifest, *others: AdapterMan
             f"{', '.join(strangers)} and {adapter.name} were trained on different students",
             remedy="serve adapters of one student together",
         )
-    base = str(shipped("data") / "base-student") if adapter.student == "base-student" else adapter.student
     with context.waiting("start server"):
         return serve.start(
-            base,
+            _base(adapter),
             {each.name: workspace.adapters / each.name for each in (adapter, *others)},
             settings.serve,
             work=workspace.merged,
             log=workspace.server_log,
             notify=context.notify,
         )
+
+
+def load_adapter(context: Context, server: serve.StudentServer, adapter: AdapterManifest) -> None:
+    """Load an adapter into a running server; see `serve.load_adapter`."""
+    serve.load_adapter(server, _base(adapter), context.workspace.adapters / adapter.name)
+
+
+def _base(adapter: AdapterManifest) -> str:
+    """The student an adapter was trained on: a folder or a hub id."""
+    return str(shipped("data") / "base-student") if adapter.student == "base-student" else adapter.student
 
 
 def compare(

@@ -22,6 +22,7 @@ FLOORS: tuple[set[str], ...] = (
         "people",
         "budget",
         "live",
+        "api_keys",
     },
     {
         "brand",
@@ -55,7 +56,7 @@ FLOORS: tuple[set[str], ...] = (
     {"context", "desk"},
     {"loop", "write"},
     {"student", "rules"},
-    {"demo"},
+    {"demo", "gateway"},
     {"ui"},
     {"cli"},
 )

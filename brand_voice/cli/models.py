@@ -59,28 +59,20 @@ def distill(
 def serve(
     brand: BrandOption,
     adapter: Annotated[
-        list[str] | None, typer.Option(help="An adapter; may be repeated; the newest by default.")
+        list[str] | None, typer.Option(help="An adapter; may be repeated; what is live, or the newest, by default.")
     ] = None,
     port: Annotated[int | None, typer.Option(min=1, max=65_535, help="A free one by default.")] = None,
     workspace: WorkspaceOption = DEFAULT_WORKSPACE,
     config: ConfigOption = None,
 ) -> None:
-    """Serve adapters through vLLM until Ctrl-C; `write`, `evaluate` and `app` find the server."""
-    from brand_voice.registry import find
-    from brand_voice.serve import publish
-    from brand_voice.student import start_server
+    """Serve the brand's own endpoint until Ctrl-C; `write`, `evaluate` and `app` find the engine behind it."""
+    from brand_voice.gateway.run import run
 
     settings = read_settings(workspace, config)
     if port is not None:
-        settings = settings.model_copy(update={"serve": settings.serve.model_copy(update={"port": port})})
+        settings = settings.model_copy(update={"gateway": settings.gateway.model_copy(update={"port": port})})
     with opened(workspace, brand, settings) as context:
-        names: list[str | None] = [*adapter] if adapter else [None]
-        chosen = [find(context.workspace.adapters, brand, name) for name in names]
-        with start_server(context, *chosen) as server:
-            publish(server, context.workspace.server_file)
-            key = f"the key is in {context.workspace.server_file}"
-            notify(f"serving {', '.join(server.models)} at {server.base_url}; {key}")
-            server.wait()
+        run(context, adapter or ())
 
 
 @app.command()
