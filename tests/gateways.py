@@ -26,7 +26,18 @@ from brand_voice.workspace import Workspace
 BRAND = "tidewater"
 OK = "tidewater@ok"
 CHAT = {"model": BRAND, "messages": [{"role": "user", "content": "A line about mugs."}]}
+COPY = "/v1/copy"
 DEADLINE_S = 20.0
+
+
+class Clock:
+    """A clock that stands until it is moved."""
+
+    def __init__(self) -> None:
+        self.moment = 0.0
+
+    def __call__(self) -> float:
+        return self.moment
 
 
 class Engines:
@@ -74,9 +85,9 @@ class Running:
         self.client = httpx2.Client(base_url=url, trust_env=False, timeout=60)
 
     def ask(self, *, key: str | None = None, path: str = "/v1/chat/completions", **fields: Any) -> httpx2.Response:
-        """One request; `fields` change the usual body."""
+        """One request; `fields` change the usual chat, or are the brief."""
         headers = {"Authorization": f"Bearer {key}"} if key else {}
-        return self.client.post(path, json=CHAT | fields, headers=headers)
+        return self.client.post(path, json=(CHAT if "chat" in path else {}) | fields, headers=headers)
 
     def promote(self, adapter: str, canary: str | None = None, share: float = 0.0) -> None:
         """Make an adapter live, or give a canary its share."""

@@ -30,6 +30,8 @@ from brand_voice.screen.screening import Screener
 Answer = Callable[[Brief], Answered]
 """Writes a text for a brief, in the caller's thread; raises `ChatError` where no text came of it."""
 THREADS = 64
+TEACHER_AFTER_S = 5.0
+"""How long a brief waits for an engine where the teacher could write as well."""
 TAKES = 2
 """A text with a blocking finding, or one that did not end, is asked for once more."""
 OF_THE_ENGINE = frozenset({"unreachable", "server_error", "bad_answer"})
@@ -107,8 +109,7 @@ class Copywriter:
         """
         seconds = self._context.settings.gateway.deadline_s
         try:
-            async with asyncio.timeout(seconds):
-                answered = await self._answered(model, brief, entry, time.monotonic() + seconds)
+            answered = await self._answered(model, brief, entry, time.monotonic() + seconds)
         except TimeoutError as exc:
             raise too_late(seconds) from exc
         except ChatError as error:
@@ -119,24 +120,29 @@ class Copywriter:
         return _told(answered)
 
     async def _answered(self, model: str, brief: Brief, entry: Entry, deadline: float) -> Answered:
-        loop = asyncio.get_running_loop()
+        wait_s = deadline - time.monotonic()
+        patience = deadline - wait_s + min(wait_s, TEACHER_AFTER_S) if self._teacher else deadline
         while True:
             try:
-                target = await self._router.wait(model, deadline - LOOK_AGAIN_S)
+                target = await self._router.wait(model, patience)
             except RefusedError as error:
                 if self._teacher is None or error.code == "model_not_found":
                     raise
                 entry.adapter = "teacher"
-                return await loop.run_in_executor(self._threads, self._teacher, brief)
+                return await self._written(self._teacher, brief, deadline)
             entry.adapter = target.adapter
             answer = student_answer(self._context, self._screener, self._chat(target), target.adapter)
             with target.engine.busy():
                 try:
-                    return await loop.run_in_executor(self._threads, answer, brief)
+                    return await self._written(answer, brief, deadline)
                 except ChatError as error:
                     if error.kind not in OF_THE_ENGINE or target.engine.server.is_alive:
                         raise
             await asyncio.sleep(LOOK_AGAIN_S)
+
+    async def _written(self, answer: Answer, brief: Brief, deadline: float) -> Answered:
+        async with asyncio.timeout(deadline - time.monotonic()):
+            return await asyncio.get_running_loop().run_in_executor(self._threads, answer, brief)
 
     def _chat(self, target: Target) -> Chat:
         for key in [key for key in self._chats if not key[0].server.is_alive]:

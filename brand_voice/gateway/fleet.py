@@ -39,12 +39,12 @@ class Ways(NamedTuple):
 class Engine:
     """One running server, and how many requests it is working on (counted by the event loop alone)."""
 
-    def __init__(self, server: StudentServer) -> None:
+    def __init__(self, server: StudentServer, started: float) -> None:
         self.server = server
         self.in_flight = 0
         self.is_retired = False
         """Whether another one has taken its place: it finishes what it has."""
-        self.started = time.monotonic()
+        self.started = started
 
     def serves(self, adapter: str) -> bool:
         """Whether a request for an adapter may go here now."""
@@ -63,7 +63,9 @@ class Engine:
 class Fleet:
     """The engines; one thread changes them, any may look."""
 
-    def __init__(self, wanted: Callable[[], tuple[str, ...]], ways: Ways) -> None:
+    def __init__(
+        self, wanted: Callable[[], tuple[str, ...]], ways: Ways, clock: Callable[[], float] = time.monotonic
+    ) -> None:
         """Prepare; `wanted` tells which adapters should be served now, the one that matters most first."""
         self.engines: tuple[Engine, ...] = ()
         self.restarts = 0
@@ -71,6 +73,7 @@ class Fleet:
         """Why what is wanted is not served; empty when it is."""
         self._wanted = wanted
         self._ways = ways
+        self._clock = clock
         self._backoff_s = 0.0
         self._next_try = 0.0
         self._wake = threading.Event()
@@ -111,7 +114,7 @@ class Fleet:
     @property
     def retry_after_s(self) -> float:
         """When it may be worth asking again."""
-        return max(1.0, self._next_try - time.monotonic())
+        return max(1.0, self._next_try - self._clock())
 
     def _run(self) -> None:
         while not self._closing.is_set():
@@ -133,7 +136,7 @@ class Fleet:
         missing = [name for name in wanted if self.engine(name) is None]
         if not missing:
             self.trouble = ""
-        elif time.monotonic() >= self._next_try:
+        elif self._clock() >= self._next_try:
             self._bring(wanted, missing)
         self._close_drained()
 
@@ -146,7 +149,7 @@ class Fleet:
                 continue
             self._ways.notify(f"the engine of {', '.join(engine.server.models)} ended by itself; starting it again")
             self.restarts += 1
-            if time.monotonic() - engine.started > SOUND_AFTER_S:
+            if self._clock() - engine.started > SOUND_AFTER_S:
                 self._backoff_s = 0.0
             self._wait_longer()
 
@@ -175,7 +178,7 @@ class Fleet:
         for engine in self.engines:
             engine.server.published = None  # its closing must not take the new one's address back
         self._ways.publish(server)
-        former, self.engines = self.engines, (Engine(server), *self.engines)
+        former, self.engines = self.engines, (Engine(server, self._clock()), *self.engines)
         for engine in former:
             engine.is_retired = True
         self._next_try = 0.0
@@ -194,4 +197,4 @@ class Fleet:
 
     def _wait_longer(self) -> None:
         self._backoff_s = min(self._backoff_s * 2 or FIRST_BACKOFF_S, LONGEST_BACKOFF_S)
-        self._next_try = time.monotonic() + self._backoff_s
+        self._next_try = self._clock() + self._backoff_s

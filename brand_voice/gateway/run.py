@@ -1,5 +1,6 @@
 """`brand-voice serve`: an engine for what is live, the gateway before it, until Ctrl-C."""
 
+import signal
 import socket
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
@@ -55,8 +56,8 @@ def run(context: Context, named: Sequence[str] = ()) -> None:
         ArtifactError: there is no such adapter.
         ServeError: the address cannot be used, or the engine does not start.
     """
-    settings = context.settings.gateway
-    with listening(settings) as listener:
+    signal.signal(signal.SIGTERM, _end)  # else the process would end before its engines do
+    with listening(context.settings.gateway) as listener:
         check_reach(context)
         chosen = choose(context, named)
         fleet = Fleet(lambda: chosen.wanted(context), ways(context))
@@ -70,6 +71,10 @@ def run(context: Context, named: Sequence[str] = ()) -> None:
                 server(app).run(sockets=[listener])
         finally:
             fleet.close()
+
+
+def _end(number: int, _: object) -> None:
+    raise SystemExit(128 + number)
 
 
 def server(app: Callable[..., object]) -> uvicorn.Server:
