@@ -121,7 +121,7 @@ class Copywriter:
 
     async def _answered(self, model: str, brief: Brief, entry: Entry, deadline: float) -> Answered:
         wait_s = deadline - time.monotonic()
-        patience = deadline - wait_s + min(wait_s, TEACHER_AFTER_S) if self._teacher else deadline
+        patience = deadline - wait_s + min(wait_s / 2, TEACHER_AFTER_S) if self._teacher else deadline
         while True:
             try:
                 target = await self._router.wait(model, patience)
