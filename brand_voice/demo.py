@@ -8,6 +8,7 @@ from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager
 
 from brand_voice import loop, student
+from brand_voice.assess import Question, assess
 from brand_voice.brand import BrandFolder
 from brand_voice.context import Context
 from brand_voice.distill import OnStep
@@ -19,6 +20,8 @@ from brand_voice.workspace import Workspace
 
 SPARE = 60
 """Drafts left for a reviewer where the demo is not run but loaded into the app."""
+SAMPLES = 1
+"""Texts that the student writes for each golden brief: enough to see, quick to get."""
 Bar = Callable[[str], AbstractContextManager[OnStep]]
 
 
@@ -97,8 +100,8 @@ def run(
         server = student.start_server(context, adapter)
     with server:
         with demo.stage("evaluate"):
-            report = student.compare(context, adapter.name, server)
-        show(markdown(report))
+            assessed = assess(context, Question(adapter.name, samples=SAMPLES), server)
+        show(markdown(assessed.report))
         for name, seconds in demo.seconds.items():
             context.notify(f"{name:>10} {seconds:6.1f} s")
         context.notify(f"{'together':>10} {sum(demo.seconds.values()):6.1f} s")

@@ -1,262 +1,342 @@
-"""Student against teacher on briefs neither side of training has seen: counts, never a bare mean.
+"""From the texts of several writers for the golden briefs to a report: figures, differences, slices, the decision.
 
-A text passes a check when the check has no `block` or `warn` finding on it; a check is counted only on texts it
-applies to. Briefs about unseen products are a slice of their own. Rules see numbers, names, offers and words; whether
-a text invents a detail in words or sounds like the brand they do not know, and the report says so.
+The candidate is held against the reference on the briefs that both were asked, each brief's texts averaged, so that a
+brief counts once however many texts it got; intervals are clustered by brief (`resample`), the rule is `decision`'s. A
+draft that failed passes nothing and sounds like nobody. Diversity is that of one text a brief: how far each lies from
+the most similar text for another brief. Its interval takes those distances as given.
+
+The voice judge learned from training copy and is told what language it knows; texts in another one it does not judge.
+What cannot be told is left out of the report, never filled in.
 """
 
-import statistics
-from collections import Counter, defaultdict
-from collections.abc import Callable, Iterable, Sequence
+from collections import defaultdict
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import NamedTuple
 
+import numpy as np
+
+from brand_voice.decision import SPOKEN, decide, spoken_change
+from brand_voice.evidence import (
+    DESCRIPTIVE_BELOW,
+    Difference,
+    GoldenPair,
+    Measure,
+    Report,
+    Role,
+    SideFigures,
+    SliceFigure,
+)
+from brand_voice.figures import Approved, Scored, Side, applying_checks, figures, firsts, likeness, rate
+from brand_voice.guide import Brand
 from brand_voice.rates import Rate
-from brand_voice.records import AdapterManifest, Brief, Draft, Example, Record, Screening, Split, now
-from brand_voice.screen.similar import masked, nearest
+from brand_voice.records import AdapterManifest, Example, now
+from brand_voice.resample import Floats, interval
+from brand_voice.settings import MarginSettings
+from brand_voice.voice import Sample, VoiceJudge
 
-COPIED_THRESHOLD = 0.85
-"""Similarity to a training text, names, numbers and offer masked, from which a text counts as copied."""
-
-
-class Scored(NamedTuple):
-    """A draft, what the rules say of it, and the slice it stands in."""
-
-    brief: Brief
-    draft: Draft
-    screening: Screening | None
-    """None for a draft that failed."""
-    split: Split
+PAIRS = 10
+"""Pairs of texts that a report shows."""
+BANDS = (60, 160)
+"""Longest channel, in characters, of the first two length bands: a line, a message; the rest is longer."""
+DECIDING: tuple[Role, Role] = ("candidate", "reference")
 
 
-class Side(Record):
-    """One author's figures."""
+class Subject(NamedTuple):
+    """What is evaluated, on what, against whom."""
 
-    name: str
-    texts: int
-    failed: dict[str, int]
-    publishable: Rate
-    """No `block` finding at all."""
-    checks: dict[str, Rate]
-    slices: dict[str, Rate]
-    """Publishable, by slice."""
-    copied: Rate
-    """Near-duplicates of a training text."""
-    completion_tokens: int
-    latency_p50_ms: float | None
-    """Measured under the batch's load; none for recorded answers."""
-    latency_p95_ms: float | None
-    usd_per_thousand: float | None
-    cost_basis: str
+    adapter: AdapterManifest
+    guide: Brand
+    golden: str
+    decided_before: int
+    against: str
+    """`teacher`, `base`, `few_shot` or an adapter's name."""
+    samples: int
+    margins: MarginSettings
 
 
-class Pair(Record):
-    """The same brief answered by both."""
+class Voice(NamedTuple):
+    """Who hears which brand a text sounds like."""
 
-    brief: Brief
-    split: Split
-    teacher: str
-    student: str
-    student_blocks: tuple[str, ...]
+    judge: VoiceJudge
+    language: str
+    """That of the copy it learned from, such as `en`."""
 
 
-class Evaluation(Record):
-    """What the report shows."""
-
-    brand: str
-    adapter: str
-    snapshot: str
-    guide_version: str
-    created_at: str
-    teacher: Side
-    student: Side
-    pairs: tuple[Pair, ...]
-
-
-def evaluate(
-    adapter: AdapterManifest,
-    teacher: Sequence[Scored],
-    student: Sequence[Scored],
-    train: Sequence[Example],
-    *,
-    student_usd: float | None,
-    samples: int = 10,
-) -> Evaluation:
-    """Compare two authors on the same briefs.
+def evaluate(subject: Subject, sides: Sequence[Side], train: Sequence[Example], voice: Voice | None) -> Report:
+    """Make a report of what these writers wrote.
 
     Args:
-        adapter: who wrote the student's texts.
-        teacher: the teacher's texts, one a brief.
-        student: the student's texts, one a brief.
-        train: what the student was trained on, for the count of copies.
-        student_usd: what the student's batch cost altogether, where the machine has a price.
-        samples: pairs to show, spread evenly over the briefs in the order of their hashes, none chosen by result.
+        subject: what the report is about.
+        sides: a candidate, a reference, and whoever is shown beside them.
+        train: what the candidate was trained on: approved copy to compare with, and to notice recital.
+        voice: the judge of voice; none where no other brand's copy is at hand.
     """
-    corpus = [masked(e.text, e.brief) for e in train]
-    listed = [s.draft.cost_usd for s in teacher if s.draft.cost_usd is not None]
-    is_recorded = any(s.draft.is_recorded for s in teacher)
-    teacher_basis = "recorded: tokens counted, list price" if is_recorded else "metered: tokens counted, list price"
-    student_basis = (
-        "measured: seconds x machine_usd_per_hour" if student_usd is not None else "machine_usd_per_hour not set"
-    )
-    return Evaluation(
-        brand=adapter.brand,
-        adapter=adapter.name,
-        snapshot=adapter.snapshot,
-        guide_version=adapter.guide_version,
+    heard = [_heard(side, subject.guide.id, voice) for side in sides]
+    candidate, reference = (next(side for side in heard if side.role == role) for role in DECIDING)
+    approved = Approved.of(train)
+    applying = applying_checks(scored for side in heard for scored in side.texts)
+    differences = _differences(candidate, reference, subject.margins)
+    slices = _slices(candidate, reference, subject.guide)
+    decided = decide(reference.name, differences, slices, subject.margins.all_pass)
+    return Report(
+        brand=subject.guide.id,
+        adapter=subject.adapter.name,
+        against=subject.against,
+        golden=subject.golden,
+        decided_before=subject.decided_before,
+        snapshot=subject.adapter.snapshot,
+        guide_version=subject.guide.version,
         created_at=now(),
-        teacher=_side("teacher", teacher, corpus, cost=(sum(listed) if listed else None, teacher_basis)),
-        student=_side("student", student, corpus, cost=(student_usd, student_basis)),
-        pairs=_pairs(teacher, student, samples),
+        samples=subject.samples,
+        decision=decided.decision,
+        sentence=decided.sentence,
+        exceptions=decided.exceptions,
+        differences=tuple(differences),
+        sides=tuple(figures(side, approved, applying) for side in heard),
+        slices=tuple(slices),
+        voice_accuracy=round(voice.judge.cross_validated, 4) if voice else None,
+        pairs=_pairs(candidate.texts, reference.texts),
     )
 
 
-def markdown(evaluation: Evaluation) -> str:
-    """The report as Markdown."""
-    teacher, student = evaluation.teacher, evaluation.student
-    lines = [
-        f"# {evaluation.brand}: student against teacher",
-        "",
-        f"Adapter `{evaluation.adapter}`, snapshot `{evaluation.snapshot}`, guide {evaluation.guide_version}, "
-        f"{evaluation.created_at}. Held-out briefs only: teacher {teacher.texts}, student {student.texts} texts.",
-        "A text passes a check without a `block` or `warn` finding; it is publishable by the rules without a `block`.",
-        "The rules see numbers, names, offers, lengths and words. They do not see a detail invented in words, nor",
-        "taste: read the pairs below before you believe a percentage.",
-        "",
-        *_table(("check", "teacher", "student"), _check_rows(teacher, student)),
-        "",
-        *_table(("publishable, by slice", "teacher", "student"), _slice_rows(teacher, student)),
-        "",
-        *_table(("speed and cost", "teacher", "student"), _cost_rows(teacher, student)),
-        "",
-        "## Pairs, unselected",
-        "",
+def _heard(side: Side, brand: str, voice: Voice | None) -> Side:
+    """The side with what the judge says of each text in its language; of a failed draft it says no."""
+    if voice is None:
+        return side
+    known = [scored for scored in side.texts if scored.brief.locale.startswith(f"{voice.language}-")]
+    brands = voice.judge.brands_of([Sample(scored.draft.text, scored.brief) for scored in known])
+    own = {
+        (s.brief.hash, s.draft.id): s.screening is not None and b == brand for s, b in zip(known, brands, strict=True)
+    }
+    texts = [s._replace(is_own_voice=own.get((s.brief.hash, s.draft.id))) for s in side.texts]
+    return side._replace(texts=texts)
+
+
+def _differences(candidate: Side, reference: Side, margins: MarginSettings) -> list[Difference]:
+    """The paired differences of the measures that both sides have."""
+    shares: dict[Measure, Callable[[Scored], float | None]] = {
+        "all_pass": lambda s: float(s.passes_all),
+        "truth": lambda s: float(s.passes("truth")),
+        "voice": lambda s: None if s.is_own_voice is None else float(s.is_own_voice),
+    }
+    pairs = {m: _paired(_by_brief(candidate, value), _by_brief(reference, value)) for m, value in shares.items()}
+    pairs["diversity"] = _paired(*_variety(candidate, reference))
+    found = []
+    for measure, pair in pairs.items():
+        if pair.briefs:
+            change = pair.candidate - pair.reference
+            # Shares of a brief can be a whole apart, even where none was; distances between texts never are.
+            spread = interval(change, 1.0 if measure in shares else float(np.abs(change).max()))
+            found.append(
+                Difference(
+                    measure=measure,
+                    candidate=round(float(pair.candidate.mean()), 4),
+                    reference=round(float(pair.reference.mean()), 4),
+                    low=round(spread.low, 4),
+                    high=round(spread.high, 4),
+                    margin=getattr(margins, measure),
+                    briefs=pair.briefs,
+                )
+            )
+    return found
+
+
+class _Paired(NamedTuple):
+    """Both sides' means for the briefs they share, in one order."""
+
+    candidate: Floats
+    reference: Floats
+
+    @property
+    def briefs(self) -> int:
+        """How many briefs."""
+        return len(self.candidate)
+
+
+def _by_brief(side: Side, value: Callable[[Scored], float | None]) -> dict[str, float]:
+    """The mean of a brief's texts, by the brief's hash."""
+    found: dict[str, list[float]] = defaultdict(list)
+    for scored in side.texts:
+        if (one := value(scored)) is not None:
+            found[scored.brief.hash].append(one)
+    return {key: sum(values) / len(values) for key, values in found.items()}
+
+
+def _paired(candidate: Mapping[str, float], reference: Mapping[str, float]) -> _Paired:
+    shared = sorted(candidate.keys() & reference.keys())
+    return _Paired(np.array([candidate[key] for key in shared]), np.array([reference[key] for key in shared]))
+
+
+def _variety(candidate: Side, reference: Side) -> tuple[dict[str, float], dict[str, float]]:
+    """For both sides how unlike a brief's text is to the other texts, from as many texts for the same briefs."""
+    own, other = firsts(candidate.texts), firsts(reference.texts)
+    shared = sorted(own.keys() & other.keys())
+    alike = [likeness([texts[key] for key in shared]) for texts in (own, other)]
+    one, two = ({key: 1 - x for key, x in zip(shared, found, strict=True)} for found in alike)
+    return one, two
+
+
+def _slices(candidate: Side, reference: Side, guide: Brand) -> list[SliceFigure]:
+    """Texts without a blocking finding, by what the briefs are like; only briefs that both were asked."""
+    shared = {s.brief.hash for s in candidate.texts} & {s.brief.hash for s in reference.texts}
+    own, other = ([s for s in side.texts if s.brief.hash in shared] for side in (candidate, reference))
+    found: dict[tuple[str, str], set[str]] = defaultdict(set)
+    for scored in own:
+        for place in _places(scored, guide):
+            found[place].add(scored.brief.hash)
+    figures_ = []
+    for (dimension, value), briefs in sorted(found.items()):
+        if briefs == shared:
+            continue  # all of them are no slice
+        texts = [[s for s in side if s.brief.hash in briefs] for side in (own, other)]
+        figure = SliceFigure.model_validate(
+            {
+                "dimension": dimension,
+                "value": value,
+                "briefs": len(briefs),
+                "candidate": rate(s.passes_all for s in texts[0]),
+                "reference": rate(s.passes_all for s in texts[1]),
+            }
+        )
+        figures_.append(figure if figure.is_descriptive else figure.model_copy(update=_ends(*texts)))
+    return figures_
+
+
+def _ends(candidate: Sequence[Scored], reference: Sequence[Scored]) -> dict[str, float]:
+    sides = (Side("", role, texts) for role, texts in zip(DECIDING, (candidate, reference), strict=True))
+    pair = _paired(*(_by_brief(side, lambda s: float(s.passes_all)) for side in sides))
+    spread = interval(pair.candidate - pair.reference, 1.0)
+    return {"low": round(spread.low, 4), "high": round(spread.high, 4)}
+
+
+def _places(scored: Scored, guide: Brand) -> list[tuple[str, str]]:
+    """The slices that a brief stands in: what the brief says decides, never a text."""
+    brief = scored.brief
+    places = [
+        ("channel", brief.channel),
+        ("locale", brief.locale),
+        ("product", "unseen" if scored.split == "unseen_product" else "seen"),
+        ("offer", "given" if brief.offer else "none"),
     ]
-    for pair in evaluation.pairs:
-        brief = pair.brief
-        offer = f", offer: {brief.offer}" if brief.offer else ""
-        lines += [
-            f"**{brief.channel}, {brief.product.name}** ({pair.split}, {brief.locale}): {brief.key_message}{offer}",
-            "",
-            f"- teacher: {_one_line(pair.teacher)}",
-            f"- student: {_one_line(pair.student)}",
-            *([f"- student's blocking findings: {'; '.join(pair.student_blocks)}"] if pair.student_blocks else []),
-            "",
-        ]
+    channel = guide.channels.get(brief.channel)
+    return [*places, ("length", _band(channel.max_chars))] if channel else places
+
+
+def _band(max_chars: int) -> str:
+    line, message = BANDS
+    within = f"{line + 1} to {message}" if max_chars <= message else f"over {message}"
+    return f"up to {line}" if max_chars <= line else within
+
+
+def _pairs(candidate: Sequence[Scored], reference: Sequence[Scored]) -> tuple[GoldenPair, ...]:
+    """First texts for the same briefs, spread evenly over the briefs in the order of their hashes."""
+    own, other = firsts(candidate), firsts(reference)
+    shared = sorted(own.keys() & other.keys())
+    chosen = shared[:: max(1, len(shared) // PAIRS)][:PAIRS]
+    return tuple(
+        GoldenPair(
+            brief=own[key].brief,
+            split=own[key].split,
+            candidate=own[key].draft.text,
+            reference=other[key].draft.text,
+            candidate_blocks=own[key].blocked_for,
+        )
+        for key in chosen
+    )
+
+
+def markdown(report: Report) -> str:
+    """The report in short, for a terminal: the decision first."""
+    sides = [s for role in (*DECIDING, "teacher", "echo") if (s := report.side(role)) is not None]
+    head = ("", *(side.name for side in sides))
+    lines = [
+        f"# {report.sentence}",
+        "",
+        f"{report.brand}: adapter `{report.adapter}` against {report.against}, {report.samples} texts a brief, golden "
+        f"set `{report.golden}`, guide {report.guide_version}, {report.created_at[:16]}.",
+        "",
+        *([f"- suffers: {each}" for each in report.exceptions] + [""] * bool(report.exceptions)),
+        *_table(("difference", "points", "95% interval", "margin", "briefs"), map(_difference_row, report.differences)),
+        "",
+        *_table(head, _rows(sides, report.voice_accuracy)),
+        "",
+        *_table(("slice", "briefs", sides[0].name, sides[1].name), map(_slice_row, report.slices)),
+        "",
+        f"Slices under {DESCRIPTIVE_BELOW} briefs describe and decide nothing. The rules see numbers, names, offers",
+        "and words; a detail invented in words they do not see: read the pairs.",
+        "",
+        *(line for pair in report.pairs for line in _pair_lines(pair)),
+    ]
     return "\n".join(lines)
 
 
-def _side(name: str, scored: Sequence[Scored], corpus: Sequence[str], *, cost: tuple[float | None, str]) -> Side:
-    ok = [(s, s.screening) for s in scored if s.screening is not None]
-    checks: dict[str, list[bool]] = defaultdict(list)
-    for _, screening in ok:
-        failed = {f.check for f in screening.findings if f.severity != "suggest"}
-        for check in screening.checks:
-            checks[check].append(check not in failed)
-    near = [nearest(masked(s.draft.text, s.brief), corpus) for s, _ in ok]
-    latencies = [s.draft.latency_ms for s, _ in ok if s.draft.latency_ms is not None and not s.draft.is_recorded]
-    total_usd, basis = cost
-    return Side(
-        name=name,
-        texts=len(ok),
-        failed=dict(Counter(s.draft.failure for s in scored if s.draft.failure)),
-        publishable=_rate(not screening.blocks for _, screening in ok),
-        checks={check: _rate(found) for check, found in sorted(checks.items())},
-        slices={label: _rate(not s.blocks for x, s in ok if belongs(x)) for label, belongs in _slices(scored)},
-        copied=_rate(found is not None and found[1] >= COPIED_THRESHOLD for found in near),
-        completion_tokens=sum(s.draft.usage.completion_tokens for s, _ in ok),
-        latency_p50_ms=round(statistics.median(latencies), 1) if latencies else None,
-        latency_p95_ms=round(_percentile(latencies, 0.95), 1) if latencies else None,
-        usd_per_thousand=round(1_000 * total_usd / len(ok), 4) if total_usd is not None and ok else None,
-        cost_basis=basis,
-    )
+def _difference_row(each: Difference) -> tuple[str, ...]:
+    ends = f"{100 * each.low:+.1f} to {100 * each.high:+.1f}"
+    return SPOKEN[each.measure], spoken_change(each.change), ends, f"{100 * each.margin:.0f}", str(each.briefs)
 
 
-def _slices(scored: Sequence[Scored]) -> list[tuple[str, Callable[[Scored], bool]]]:
-    def by(label: str, value: Callable[[Scored], str]) -> list[tuple[str, Callable[[Scored], bool]]]:
-        found = sorted({value(s) for s in scored})
-        return [(f"{label} {v}", lambda s, v=v: value(s) == v) for v in found]  # type: ignore[misc]
-
-    return [
-        *by("split", lambda s: s.split),
-        *by("channel", lambda s: s.brief.channel),
-        *by("locale", lambda s: s.brief.locale),
-        *by("offer", lambda s: "given" if s.brief.offer else "none"),
-    ]
+def _slice_row(each: SliceFigure) -> tuple[str, ...]:
+    return f"{each.dimension} {each.value}", str(each.briefs), str(each.candidate), str(each.reference)
 
 
-def _rate(found: Iterable[bool]) -> Rate:
-    values = list(found)
-    return Rate(hits=sum(values), of=len(values))
-
-
-def _percentile(values: Sequence[float], share: float) -> float:
-    """Nearest-rank percentile."""
-    ordered = sorted(values)
-    return ordered[min(len(ordered) - 1, round(share * (len(ordered) - 1)))]
-
-
-def _pairs(teacher: Sequence[Scored], student: Sequence[Scored], samples: int) -> tuple[Pair, ...]:
-    texts = {s.brief.hash: s.draft.text for s in teacher if s.screening}
-    both = [s for s in student if s.screening and s.brief.hash in texts]
-    both.sort(key=lambda s: s.brief.hash)
-    chosen = both[:: max(1, len(both) // samples)][:samples] if samples else []
-    return tuple(
-        Pair(
-            brief=s.brief,
-            split=s.split,
-            teacher=texts[s.brief.hash],
-            student=s.draft.text,
-            student_blocks=tuple(f.message for f in s.screening.blocks) if s.screening else (),
-        )
-        for s in chosen
-    )
-
-
-def _check_rows(teacher: Side, student: Side) -> list[tuple[str, str, str]]:
-    names = sorted({*teacher.checks, *student.checks})
+def _rows(sides: Sequence[SideFigures], voice_accuracy: float | None) -> list[tuple[str, ...]]:
     none = Rate(hits=0, of=0)
-    rows = [(n, str(teacher.checks.get(n, none)), str(student.checks.get(n, none))) for n in names]
+    facts, checks = ([name for name in sides[0].facts], [name for name in sides[0].checks])
+
+    def row(name: str, told: Callable[[SideFigures], object]) -> tuple[str, ...]:
+        return (name, *(str(told(side)) for side in sides))
+
+    accuracy = f" (the judge is right on {voice_accuracy:.0%})" if voice_accuracy is not None else ""
     return [
-        ("**publishable by the rules**", str(teacher.publishable), str(student.publishable)),
-        *rows,
-        (f"copied from training (similarity {COPIED_THRESHOLD} up)", str(teacher.copied), str(student.copied)),
+        row("**without a blocking finding**", lambda s: s.all_pass),
+        *(row(name, lambda s, name=name: s.facts.get(name, none)) for name in facts),  # type: ignore[misc]
+        *(row(f"check {name}", lambda s, name=name: s.checks.get(name, none)) for name in checks),  # type: ignore[misc]
+        row(f"sounds like the brand{accuracy}", lambda s: s.voice or "not measured"),
+        row("copied from training", lambda s: s.copied),
+        row("distinct words, pairs, triples", _distinct),
+        row("similarity from text to text", lambda s: f"{s.diversity.self_similarity:.2f}"),
+        row("over-used", lambda s: ", ".join(phrase.words for phrase in s.overused[:3]) or "none"),
+        row("latency p50, p95", _speed),
+        row("cost of 1,000 texts, of 1,000 accepted", _price),
+        row("failed", lambda s: ", ".join(f"{n} {kind}" for kind, n in s.failed.items()) or "none"),
     ]
 
 
-def _slice_rows(teacher: Side, student: Side) -> list[tuple[str, str, str]]:
-    none = Rate(hits=0, of=0)
-    names = list(dict.fromkeys([*student.slices, *teacher.slices]))
-    return [(n, str(teacher.slices.get(n, none)), str(student.slices.get(n, none))) for n in names]
+def _distinct(side: SideFigures) -> str:
+    told = side.diversity
+    return f"{told.distinct_1:.2f}, {told.distinct_2:.2f}, {told.distinct_3:.2f}"
 
 
-def _cost_rows(teacher: Side, student: Side) -> list[tuple[str, str, str]]:
-    def ms(value: float | None) -> str:
-        return "recorded, not measured" if value is None else f"{value:,.0f} ms"
-
-    def usd(side: Side) -> str:
-        value = "-" if side.usd_per_thousand is None else f"${side.usd_per_thousand:,.2f}"
-        return f"{value} ({side.cost_basis})"
-
-    def failures(side: Side) -> str:
-        return ", ".join(f"{n} {kind}" for kind, n in side.failed.items()) or "none"
-
-    def per_text(side: Side) -> str:
-        return f"{side.completion_tokens / side.texts:.0f}" if side.texts else "n/a"
-
-    return [
-        ("latency p50, under batch load", ms(teacher.latency_p50_ms), ms(student.latency_p50_ms)),
-        ("latency p95, under batch load", ms(teacher.latency_p95_ms), ms(student.latency_p95_ms)),
-        (
-            "completion tokens a text",
-            f"{per_text(teacher)} (its own count)",
-            f"{per_text(student)} (its own tokenizer)",
-        ),
-        ("cost of 1,000 texts", usd(teacher), usd(student)),
-        ("failed", failures(teacher), failures(student)),
-    ]
+def _speed(side: SideFigures) -> str:
+    told = side.latency
+    if told.p50_ms is None or told.p95_ms is None:
+        return told.note or told.basis
+    return f"{told.p50_ms:,.0f} ms, {told.p95_ms:,.0f} ms ({told.basis})"
 
 
-def _table(head: tuple[str, ...], rows: Iterable[tuple[str, ...]]) -> list[str]:
+def _price(side: SideFigures) -> str:
+    told = side.cost
+    if told.usd_per_thousand is None:
+        return told.note or told.basis
+    accepted = f"${told.usd_per_thousand_accepted:,.2f}" if told.usd_per_thousand_accepted is not None else "none"
+    return f"${told.usd_per_thousand:,.2f}, {accepted} ({told.basis}: {told.note})"
+
+
+def _pair_lines(pair: GoldenPair) -> Iterable[str]:
+    brief = pair.brief
+    offer = f", offer: {_one_line(brief.offer)}" if brief.offer else ""
+    yield f"**{brief.channel}, {_one_line(brief.product.name)}** ({pair.split}, {brief.locale}): " + (
+        f"{_one_line(brief.key_message)}{offer}"
+    )
+    yield ""
+    yield f"- reference: {_one_line(pair.reference)}"
+    yield f"- candidate: {_one_line(pair.candidate)}"
+    if pair.candidate_blocks:
+        yield f"- blocked: {_one_line('; '.join(pair.candidate_blocks))}"
+    yield ""
+
+
+def _table(head: Sequence[str], rows: Iterable[Sequence[str]]) -> list[str]:
     return ["| " + " | ".join(row) + " |" for row in (head, ("---",) * len(head), *rows)]
 
 

@@ -56,6 +56,9 @@ class SliceFigure(Record):
     briefs: int
     candidate: Rate
     reference: Rate
+    low: float | None = None
+    """Ends of the change's interval; none where it is descriptive."""
+    high: float | None = None
 
     @property
     def is_descriptive(self) -> bool:
@@ -136,6 +139,8 @@ class SideFigures(Record):
     completion_tokens: int
     latency: Latency
     cost: Cost
+    texts_per_s: float | None = None
+    """Throughput of the batch that wrote them; none where it was not timed."""
 
 
 class VoteFigures(Record):
@@ -169,6 +174,8 @@ class JudgeFigures(Record):
     """Cohen's kappa with people; none without votes on the same pairs."""
     may_gate: bool
     """Whether kappa allows this judge to decide anything."""
+    unread: int = 0
+    """Pairs without a readable answer in both orders; counted nowhere else."""
 
 
 class Effort(Record):
@@ -182,6 +189,8 @@ class Effort(Record):
     rejected: Rate
     edit_distance: float | None
     """Mean of edits over the longer text's length, 0 to 1, approved and edited texts; none without one."""
+    is_teacher: bool = False
+    """A teacher's model: no generation of the student, but what there is to reach."""
 
 
 class Economics(Record):
@@ -253,6 +262,8 @@ class Report(Record):
     economics: Economics | None = None
     cascade: tuple[CascadePoint, ...] = ()
     pairs: tuple[GoldenPair, ...] = ()
+    notes: tuple[str, ...] = ()
+    """What could not be had, and why; a sentence each."""
 
     def difference(self, measure: Measure) -> Difference | None:
         """The difference in a measure, where it could be taken."""

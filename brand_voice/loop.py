@@ -16,6 +16,7 @@ from brand_voice.brief_files import CopyRow
 from brand_voice.chat import Chat
 from brand_voice.context import Context, saved
 from brand_voice.errors import InputError
+from brand_voice.promotion import next_step
 from brand_voice.prompts import teacher_messages
 from brand_voice.recorded import candidates_recorded, recorded_teacher
 from brand_voice.records import AdapterManifest, Brief, Draft, Record, Review, Screening, SnapshotManifest
@@ -229,6 +230,10 @@ class State(Record):
     snapshots: tuple[str, ...]
     adapters: tuple[str, ...]
     next: str
+    live: str | None = None
+    canary: str | None = None
+    share: float = 0.0
+    """Of the traffic, the canary's."""
 
     def screen(self) -> str:
         """The state as lines of text."""
@@ -236,6 +241,7 @@ class State(Record):
         def listed(counts: dict[str, int]) -> str:
             return ", ".join(f"{n} {name}" for name, n in counts.items()) or "none"
 
+        beside = f"; {self.canary} gets {self.share:.0%}" if self.canary else ""
         rows = (
             ("briefs", f"{self.briefs}"),
             ("drafts", f"{self.drafts}, {self.failed} failed"),
@@ -243,6 +249,7 @@ class State(Record):
             ("verdicts", f"{listed(self.verdicts)}; {self.unreviewed} wait"),
             ("snapshots", ", ".join(self.snapshots[-3:]) or "none"),
             ("adapters", ", ".join(self.adapters[-3:]) or "none"),
+            ("live", f"{self.live or 'none'}{beside}"),
             ("next", self.next),
         )
         return "\n".join([self.brand, *(f"  {name:<10} {value}" for name, value in rows)])
@@ -254,15 +261,18 @@ def state_of(context: Context) -> State:
     counts = context.store.counts(brand)
     frozen = tuple(m.name for m in snapshot.manifests(workspace.snapshots, brand))
     trained = tuple(m.name for m in adapters(workspace.adapters, brand))
+    promotable = next_step(context)
+    standing = context.store.standing(brand)
     approved = sum(n for verdict, n in counts.verdicts.items() if verdict != "reject")
     steps = (
         (not counts.drafts, f"brand-voice generate --brand {brand}"),
         (not approved, f"brand-voice review --brand {brand}, or brand-voice app"),
         (not frozen, f"brand-voice snapshot --brand {brand}"),
         (not trained, f"brand-voice distill --brand {brand}"),
+        (promotable is not None, promotable or ""),
         (bool(counts.unreviewed), f"brand-voice app: {counts.unreviewed} drafts wait for review"),
     )
-    next_step = next((command for is_due, command in steps if is_due), f"brand-voice write --brand {brand} --template")
+    command = next((each for is_due, each in steps if is_due), f"brand-voice write --brand {brand} --template")
     return State(
         brand=brand,
         briefs=max(counts.briefs, len(context.brand.briefs)),
@@ -273,5 +283,8 @@ def state_of(context: Context) -> State:
         unreviewed=counts.unreviewed,
         snapshots=frozen,
         adapters=trained,
-        next=next_step,
+        next=command,
+        live=standing.live,
+        canary=standing.canary,
+        share=standing.share,
     )

@@ -4,6 +4,7 @@ The student's prompt is rendered here for the base student, hub models, training
 no prompt. A brief is data: control-token strings in it are broken up before they reach a template.
 """
 
+import json
 from collections.abc import Mapping
 from functools import cache
 from typing import Any
@@ -80,6 +81,20 @@ def proposal_messages(brand: Brand, text: str, known: Mapping[str, str]) -> tupl
         Message(role="system", content=_render("brief.jinja", brand=brand, known=told)),
         Message(role="user", content=break_control_tokens(text)),
     )
+
+
+def judge_messages(brand: Brand, brief: Brief, first: str, second: str) -> tuple[Message, ...]:
+    """System turn: what makes one text better. User turn: brief and both texts as JSON, no hint of who wrote which.
+
+    Raises:
+        InputError: the brand has no such channel.
+    """
+    limits = _limits(brand, brief)
+    told = _render("judge.jinja", brand=brand, limits=limits, channel=brief.channel.replace("_", " "))
+    asked = _safe(brief).model_dump(exclude={"id": True, "brand": True, "product": {"sku"}}, exclude_none=True)
+    texts = {"first": break_control_tokens(first), "second": break_control_tokens(second)}
+    data = json.dumps({"brief": asked} | texts, ensure_ascii=False)
+    return Message(role="system", content=told), Message(role="user", content=data)
 
 
 def verbatim(brief: Brief) -> tuple[str, ...]:

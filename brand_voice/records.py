@@ -348,6 +348,10 @@ class Answer(Record):
     tokens: int | None = None
     latency_ms: float | None = None
     cost_usd: float | None = None
+    by: Literal["student", "best_of", "teacher"] | None = None
+    """Whose text it is, where a cascade decided."""
+    why: str | None = None
+    """Why it is this one."""
 
 
 class Job(Record):

@@ -15,6 +15,8 @@ from brand_voice.records import Record, Sampling
 
 RECORDED = "recorded"
 """Name of the teacher that replays the brands' recordings; always there, needs no settings."""
+NOBODY = "none"
+"""Instead of a teacher's name: there is none."""
 
 
 class Endpoint(Record):
@@ -129,6 +131,21 @@ class MarginSettings(Record):
     """One less the similarity of a side's texts to one another."""
 
 
+class CascadeSettings(Record):
+    """Student first, then the best of several, then the teacher."""
+
+    best_of: int = Field(default=4, ge=1, le=16)
+    """Texts of the student, the first included, before anybody else is asked."""
+    teacher: str = RECORDED
+    """Who is asked then: a configured teacher, `recorded` (which knows the demo brands' briefs only), or `none`."""
+    max_usd: float = Field(default=1.0, ge=0)
+    """What the teacher may cost in a day (UTC) of serving, or in a run of `write --cascade`."""
+    teacher_timeout_s: float = Field(default=30, gt=0)
+    """How long somebody who waits for an answer waits for the teacher; a batch has the teacher's own limit."""
+    max_false_alarms: float = Field(default=0.1, gt=0, lt=1)
+    """Of the texts that the rules pass, the share that `calibrate` may let be handed over for their uncertainty."""
+
+
 class Settings(Record):
     """Everything that can be changed without editing code."""
 
@@ -139,7 +156,14 @@ class Settings(Record):
     training: TrainingSettings = TrainingSettings()
     serve: ServeSettings = ServeSettings()
     gateway: GatewaySettings = GatewaySettings()
+    judge: str | None = None
+    """One of `[teachers.NAME]`: the model that judges the two sides of an evaluation; none asks nobody."""
+    judge_max_cost_usd: float | None = Field(default=5.0, ge=0)
+    """What a judge may cost, an evaluation."""
+    judge_pairs: int = Field(default=100, ge=1)
+    """Pairs a judge reads, an evaluation; those that people voted on come first."""
     margins: MarginSettings = MarginSettings()
+    cascade: CascadeSettings = CascadeSettings()
     teacher_sampling: Sampling = Sampling(temperature=0.8, max_new_tokens=400)
     student_sampling: Sampling = Sampling(temperature=0.3, frequency_penalty=0.4)
     """For the embedded student, chosen on validation."""

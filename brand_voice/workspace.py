@@ -40,6 +40,16 @@ class Workspace(NamedTuple):
         return self.root / "golden"
 
     @property
+    def samples(self) -> Path:
+        """Texts asked for to be measured, a file a writer; without them a report asks again."""
+        return self.root / "samples"
+
+    @property
+    def calibrations(self) -> Path:
+        """What each adapter's certainty is worth: one file an adapter."""
+        return self.root / "calibrations"
+
+    @property
     def evaluations(self) -> Path:
         """Reports."""
         return self.root / "evaluations"

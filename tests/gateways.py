@@ -12,14 +12,13 @@ from servers import KEY, Misbehaving
 from brand_voice.brand import load_brand
 from brand_voice.context import Context
 from brand_voice.gateway.app import build
-from brand_voice.gateway.copywriter import Answer
 from brand_voice.gateway.fleet import Fleet, Ways
 from brand_voice.gateway.live_view import LiveView
 from brand_voice.gateway.run import Chosen, listening, server
 from brand_voice.live import Promotion
 from brand_voice.process import SupervisedProcess
 from brand_voice.serve import ServerAddress, StudentServer, publish
-from brand_voice.settings import GatewaySettings, Settings
+from brand_voice.settings import CascadeSettings, GatewaySettings, Settings, TeacherSettings
 from brand_voice.store.store import Store
 from brand_voice.workspace import Workspace
 
@@ -115,7 +114,8 @@ def gateway(
     *,
     default: str = OK,
     is_lora: bool = True,
-    teacher: Answer | None = None,
+    named: tuple[str, ...] = (),
+    teacher: str = "none",
     **settings: Any,
 ) -> Iterator[Running]:
     """A gateway before a scripted server; `settings` are the gateway's."""
@@ -126,13 +126,13 @@ def gateway(
         listening(own.model_copy(update={"host": "127.0.0.1"})) as bound,
     ):
         context = Context(
-            Workspace(folder), Settings(gateway=own), load_brand(BRAND), store, _track, engines.told.append
+            Workspace(folder), _settings(own, upstream, teacher), load_brand(BRAND), store, _track, engines.told.append
         )
-        chosen = Chosen(default, (), is_several=is_lora)
+        chosen = Chosen(default, named, is_several=is_lora)
         fleet = Fleet(lambda: chosen.wanted(context), engines.ways())
         fleet.open()
         with store.watched() as version:
-            http = server(build(context, fleet, LiveView(store, BRAND, version), default=default, teacher=teacher))
+            http = server(build(context, fleet, LiveView(store, BRAND, version), default=default))
             thread = threading.Thread(target=http.run, kwargs={"sockets": [bound]})
             thread.start()
             running = Running(f"http://127.0.0.1:{bound.getsockname()[1]}", store, fleet, engines)
@@ -150,3 +150,9 @@ def gateway(
 
 def _track(items: Any, *_: Any) -> Any:
     return items
+
+
+def _settings(own: GatewaySettings, upstream: Misbehaving, teacher: str) -> Settings:
+    url = f"http://127.0.0.1:{upstream.server_port}/v1"
+    teachers = {"scripted": TeacherSettings(base_url=url, model="ok", api_key_env="SCRIPTED_KEY")}
+    return Settings(gateway=own, teachers=teachers, cascade=CascadeSettings(teacher=teacher, best_of=2))

@@ -1,6 +1,6 @@
 """A real local server of the OpenAI chat protocol; the model's name picks how it misbehaves.
 
-`ok` behaves. `<name>-once` misbehaves on the first request only; of an adapter's name the part after the `@` counts.
+`ok` behaves; what stands before an `@` in the name does not count. `<name>-once` misbehaves on the first request only.
 Everything it saw is kept: bodies, times, and what `observe` returned at the moment a request arrived.
 """
 
@@ -18,6 +18,7 @@ from brand_voice.settings import Endpoint
 
 KEY = "sk-test-0123456789abcdef"
 TEXT = "Pour the cream in."
+BLOCKED = "Hurry!!! Cures insomnia, 99% off, 7 left!!!"
 USAGE = {"prompt_tokens": 100, "completion_tokens": 10, "total_tokens": 110}
 
 
@@ -123,6 +124,25 @@ class _Handler(BaseHTTPRequestHandler):
         tokens = [{"token": "a", "logprob": -0.5}, {"token": "b", "logprob": -1.5}]
         choice = {"finish_reason": "stop", "message": {"content": TEXT}, "logprobs": {"content": tokens}}
         self.reply(200, {"model": "served", "choices": [choice], "usage": USAGE})
+
+    def said(self, text: str, logprob: float) -> None:
+        choice = {"finish_reason": "stop", "message": {"content": text}}
+        choice["logprobs"] = {"content": [{"token": "a", "logprob": logprob}]}
+        self.reply(200, {"model": "served", "choices": [choice], "usage": USAGE})
+
+    def certain(self, body: dict[str, Any]) -> None:
+        self.said(TEXT, -0.25)
+
+    def uncertain(self, body: dict[str, Any]) -> None:
+        self.said(TEXT, -2.5)
+
+    def blocked(self, body: dict[str, Any]) -> None:
+        self.said(BLOCKED, -0.25)
+
+    def some_blocked(self, body: dict[str, Any]) -> None:
+        """Of every other prompt, by its length, whatever the number of the try; and less certain of these."""
+        is_odd = len(body["messages"][-1]["content"]) % 2
+        self.said(BLOCKED if is_odd else TEXT, -2.5 if is_odd else -0.25)
 
     def uncounted(self, body: dict[str, Any]) -> None:
         self.reply(200, {"choices": [{"finish_reason": "stop", "message": {"content": TEXT}}]})

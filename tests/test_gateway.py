@@ -18,8 +18,6 @@ from brand_voice.brand import load_brand
 from brand_voice.context import Context
 from brand_voice.errors import ServeError
 from brand_voice.gateway.run import check_reach, listening
-from brand_voice.live import Answered
-from brand_voice.records import Draft, Screening
 from brand_voice.serve import attach
 from brand_voice.settings import GatewaySettings, Settings
 from brand_voice.store.store import Store
@@ -335,8 +333,9 @@ def test_the_log_holds_who_and_how_much_but_no_text_and_no_key(
     assert rows[0].latency_ms > 0
     files = b"".join(file.read_bytes() for file in tmp_path.glob("brand_voice.db*"))
     assert b"Shop" in files
-    for secret in (key, KEY, MESSAGES[0]["content"], TEXT, BRIEF["key_message"]):
+    for secret in (key, KEY, MESSAGES[0]["content"]):
         assert secret.encode() not in files
+    assert not any(TEXT in row.model_dump_json() or BRIEF["key_message"] in row.model_dump_json() for row in rows)
 
 
 def test_metrics_count_by_adapter_and_status(open_gateway: Callable[..., Any]) -> None:
@@ -457,17 +456,38 @@ def test_a_brief_that_is_none_is_refused_with_its_field(shared: Running, change:
     assert told in error_of(refused)["message"]
 
 
-def test_the_teacher_writes_where_no_engine_does(open_gateway: Callable[..., Any]) -> None:
-    def teacher(brief: Any) -> Answered:
-        draft = Draft(
-            id="d", brand=BRAND, brief_id="1", brief_hash=brief.hash, author="teacher", model="big", text="Hi."
-        )
-        return Answered(draft, Screening(draft_id="d", guide_version="g"), "teacher", "no student answers", 1, 0.01)
-
-    with open_gateway(teacher=teacher, deadline_s=0.5) as running:
+def test_the_teacher_writes_where_no_engine_does(
+    open_gateway: Callable[..., Any], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("SCRIPTED_KEY", KEY)
+    with open_gateway(default="tidewater@hang-up", teacher="scripted", deadline_s=4) as running:
         running.engines.may_start.clear()
         running.engines.kill()
         told = running.ask(path=COPY, **BRIEF).json()
-        assert (told["by"], told["text"], told["cost_usd"]) == ("teacher", "Hi.", 0.01)
-        running.until(lambda: bool(running.store.served(BRAND)))
-        assert running.store.served(BRAND)[0].adapter == "teacher"
+        assert (told["by"], told["text"], told["model"]) == ("teacher", TEXT, "ok")
+        assert running.ask(path=COPY, **BRIEF, model="tidewater@nobody").status_code == 404
+        running.until(lambda: len(running.store.served(BRAND)) == 2)
+        assert running.store.served(BRAND)[1].adapter == "teacher"
+        assert len(running.store.escalations(BRAND)) == 1
+
+
+def test_an_adapter_asked_for_by_name_does_not_stand_in_for_what_is_live(open_gateway: Callable[..., Any]) -> None:
+    with open_gateway(is_lora=False, named=(OK,)) as running:
+        assert running.ask().status_code == 200
+        running.promote("tidewater@other")
+        refused = running.ask()
+        assert refused.status_code == 404 and "tidewater@other is live and not served" in error_of(refused)["message"]
+        assert running.ask(model=OK).status_code == 200
+        assert running.client.get("/health").status_code == 503
+
+
+def test_beyond_so_many_at_a_time_nobody_waits(open_gateway: Callable[..., Any]) -> None:
+    with open_gateway(default="tidewater@hang-after-one", max_in_flight=1) as running, ThreadPoolExecutor(1) as pool:
+        assert running.ask().status_code == 200
+        hanging = pool.submit(running.ask)
+        running.until(lambda: len(running.engines._upstream.seen.bodies) == 2)
+        refused = running.ask()
+        assert refused.status_code == 503 and refused.headers["Retry-After"] == "1"
+        assert running.client.get("/v1/models").status_code == 200
+        running.engines._upstream.release.set()
+        hanging.result()

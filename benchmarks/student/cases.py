@@ -14,13 +14,13 @@ from brand_voice import snapshot
 from brand_voice.brand import BrandFolder
 from brand_voice.cli.shell import notify, opened, step_bar
 from brand_voice.context import Context
+from brand_voice.golden import HELD_OUT
 from brand_voice.loop import student_of, train
 from brand_voice.merge import Base
 from brand_voice.prompts import student_prompt_hash
 from brand_voice.records import AdapterManifest, Brief, Example, Split, content_hash
 from brand_voice.registry import adapters
 from brand_voice.settings import Settings
-from brand_voice.student import HELD_OUT
 
 Slice = Literal["seen products", "unseen products", "de-DE"]
 SLICES: tuple[Slice, ...] = ("seen products", "unseen products", "de-DE")

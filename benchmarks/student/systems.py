@@ -15,6 +15,7 @@ from rapidfuzz import fuzz
 from benchmarks.student.answers import Answer, Draw, Prompt, Weights, answered
 from benchmarks.student.cases import SEEN, Case, Plan, Question
 from brand_voice import distill
+from brand_voice.assess import echoed
 from brand_voice.cli.shell import notify
 from brand_voice.merge import merged
 from brand_voice.prompts import student_messages
@@ -68,7 +69,9 @@ def recorded(cases: Sequence[Case]) -> System:
 
 def echo(cases: Sequence[Case]) -> System:
     """Name, message, offer and call to action, then as many facts as the channel has room for."""
-    return System(ECHO, None, [Entry(c.id, q, _echoed(c, q.brief)) for c in cases for q in c.questions])
+    limits = {case.id: case.brand.guide.channels for case in cases}
+    asked = [(case.id, q) for case in cases for q in case.questions]
+    return System(ECHO, None, [Entry(i, q, echoed(q.brief, limits[i][q.brief.channel].max_chars)) for i, q in asked])
 
 
 def retrieval(cases: Sequence[Case]) -> System:
@@ -200,12 +203,3 @@ def _nearest(brief: Brief, train: Sequence[Example]) -> Example | None:
     alike = [e for e in known if bool(e.brief.offer) == bool(brief.offer)] or known
     said = fold(brief.said())
     return max(alike, key=lambda e: fuzz.token_set_ratio(said, fold(e.brief.said())), default=None)
-
-
-def _echoed(case: Case, brief: Brief) -> str:
-    limit = case.brand.guide.channels[brief.channel].max_chars
-    parts = list(filter(None, (brief.product.name, brief.offer, brief.key_message, brief.cta)))
-    for fact in brief.product.facts:
-        if fact not in parts and len(". ".join([*parts, fact])) < limit:
-            parts.append(fact)
-    return ". ".join(parts) + "."

@@ -59,7 +59,8 @@ def distill(
 def serve(
     brand: BrandOption,
     adapter: Annotated[
-        list[str] | None, typer.Option(help="An adapter; may be repeated; what is live, or the newest, by default.")
+        list[str] | None,
+        typer.Option(help="An adapter; may be repeated; the live one by default, else the newest."),
     ] = None,
     port: Annotated[int | None, typer.Option(min=1, max=65_535, help="A free one by default.")] = None,
     workspace: WorkspaceOption = DEFAULT_WORKSPACE,
@@ -80,17 +81,43 @@ def serve(
 def evaluate(
     brand: BrandOption,
     adapter: AdapterOption = None,
+    against: Annotated[str, typer.Option(help="teacher, base, few-shot, or another adapter.")] = "teacher",
+    samples: Annotated[int, typer.Option(min=1, max=20, help="Texts for each golden brief.")] = 3,
+    new_golden: Annotated[
+        bool, typer.Option("--new-golden", help="Freeze today's held-out briefs as the golden set.")
+    ] = False,
     workspace: WorkspaceOption = DEFAULT_WORKSPACE,
     config: ConfigOption = None,
     as_json: JsonOption = False,
 ) -> None:
-    """Set the student beside the teacher on held-out briefs and save the report."""
+    """Decide on held-out briefs whether an adapter is ready, and save the report."""
+    from brand_voice.assess import Question, assess
     from brand_voice.evaluate import markdown
-    from brand_voice.student import compare
+
+    against = "few_shot" if against == "few-shot" else against
+    question = Question(adapter, against, samples, new_golden)
+    with opened(workspace, brand, read_settings(workspace, config)) as context:
+        assessed = assess(context, question)
+    typer.echo(assessed.report.model_dump_json(indent=2) if as_json else markdown(assessed.report))
+    notify(f"report: {assessed.folder}")
+
+
+@app.command()
+@reports_errors
+def calibrate(
+    brand: BrandOption,
+    adapter: AdapterOption = None,
+    workspace: WorkspaceOption = DEFAULT_WORKSPACE,
+    config: ConfigOption = None,
+    as_json: JsonOption = False,
+) -> None:
+    """Measure on validation briefs what the student's certainty tells, and set the cascade's threshold by it."""
+    from brand_voice.calibrate import calibrate
 
     with opened(workspace, brand, read_settings(workspace, config)) as context:
-        report = compare(context, adapter)
-    typer.echo(report.model_dump_json(indent=2) if as_json else markdown(report))
+        measured = calibrate(context, adapter)
+        notify(f"saved in {context.workspace.calibrations / measured.adapter}.json")
+    typer.echo(measured.model_dump_json(indent=2) if as_json else f"{measured.adapter}: {measured.sentence}")
 
 
 @app.command()

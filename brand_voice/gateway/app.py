@@ -17,7 +17,7 @@ from starlette.responses import JSONResponse, Response
 
 from brand_voice.context import Context
 from brand_voice.gateway.accounts import Entry, Metrics, RequestLog
-from brand_voice.gateway.copywriter import Answer, Copywriter
+from brand_voice.gateway.copywriter import Copywriter
 from brand_voice.gateway.fleet import Fleet
 from brand_voice.gateway.gate import Admission, Gate
 from brand_voice.gateway.live_view import LiveView
@@ -42,8 +42,12 @@ class Desk(NamedTuple):
     log: RequestLog
 
 
-def build(context: Context, fleet: Fleet, view: LiveView, *, default: str, teacher: Answer | None = None) -> FastAPI:
-    """The application; `default` is the adapter that the alias stands for as long as nothing was promoted."""
+def build(context: Context, fleet: Fleet, view: LiveView, *, default: str) -> FastAPI:
+    """The application; `default` is the adapter that the alias stands for as long as nothing was promoted.
+
+    Raises:
+        SettingsError: the cascade's teacher cannot be asked.
+    """
     settings, router, metrics = context.settings.gateway, Router(view, fleet, default), Metrics()
     desk = Desk(
         context=context,
@@ -51,10 +55,11 @@ def build(context: Context, fleet: Fleet, view: LiveView, *, default: str, teach
         router=router,
         admission=Admission(view, settings),
         relay=Relay(router, settings.deadline_s),
-        copywriter=Copywriter(context, router, teacher=teacher),
+        copywriter=Copywriter(context, router),
         metrics=metrics,
         log=RequestLog(context.store.log_served, metrics, context.notify),
     )
+    desk.copywriter.open()
     app = FastAPI(docs_url=None, redoc_url=None, openapi_url=None, redirect_slashes=False, lifespan=_lifespan(desk))
     app.add_middleware(Gate, settings=settings)
     app.add_exception_handler(HTTPException, _unserved)
@@ -154,23 +159,16 @@ def _models(router: Router) -> dict[str, Any]:
 
 def _health(desk: Desk) -> Response:
     """Whether the alias is answered now; open to everybody, so it names no adapter."""
-    is_up = _is_up(desk)
+    is_up = desk.router.standing_by() is not None
     state = "ok" if is_up else "restarting"
     told = {"status": state, "restarts": desk.fleet.restarts, "is_behind": bool(desk.fleet.trouble)}
     return JSONResponse(told, 200 if is_up else 503)
 
 
-def _is_up(desk: Desk) -> bool:
-    try:
-        return desk.router.pick(desk.router.alias) is not None
-    except RefusedError:
-        return False
-
-
 def _numbers(desk: Desk) -> bytes:
     metrics = desk.metrics
     metrics.restarts.set(desk.fleet.restarts)
-    metrics.engine_up.set(_is_up(desk))
+    metrics.engine_up.set(desk.router.standing_by() is not None)
     metrics.in_flight.set(sum(engine.in_flight for engine in desk.fleet.engines))
     metrics.share.labels(desk.router.alias).set(desk.router.share)
     return generate_latest(metrics.registry)

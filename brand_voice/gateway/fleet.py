@@ -71,6 +71,8 @@ class Fleet:
         self.restarts = 0
         self.trouble = ""
         """Why what is wanted is not served; empty when it is."""
+        self.leading = ""
+        """The adapter that mattered most when last all that was wanted was served."""
         self._wanted = wanted
         self._ways = ways
         self._clock = clock
@@ -86,7 +88,8 @@ class Fleet:
         Raises:
             BrandVoiceError: it does not start.
         """
-        self._start(self._wanted())
+        self.leading = (wanted := self._wanted())[0]
+        self._start(wanted)
         self._thread.start()
 
     def close(self) -> None:
@@ -97,10 +100,6 @@ class Fleet:
             self._thread.join(POLL_S * 4)
         for engine in self.engines:
             engine.server.close()
-
-    def wake(self) -> None:
-        """Look at once: something has changed."""
-        self._wake.set()
 
     def engine(self, adapter: str) -> Engine | None:
         """An engine that answers for an adapter now."""
@@ -135,7 +134,7 @@ class Fleet:
         wanted = self._wanted()
         missing = [name for name in wanted if self.engine(name) is None]
         if not missing:
-            self.trouble = ""
+            self.trouble, self.leading = "", wanted[0]
         elif self._clock() >= self._next_try:
             self._bring(wanted, missing)
         self._close_drained()

@@ -15,7 +15,7 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 from brand_voice.api_keys import ApiKey, Pace, key_hash
 from brand_voice.chat import LOOPBACK
 from brand_voice.gateway.live_view import LiveView
-from brand_voice.gateway.refusals import RefusedError
+from brand_voice.gateway.refusals import RefusedError, unavailable
 from brand_voice.settings import GatewaySettings
 
 NOBODY = ApiKey(name="")
@@ -23,17 +23,25 @@ NOBODY = ApiKey(name="")
 
 
 class Gate:
-    """ASGI middleware around the whole gateway: the `Host` and `Origin` of every request."""
+    """ASGI middleware around the whole gateway: every request's `Host` and `Origin`, and room for it."""
 
     def __init__(self, app: ASGIApp, settings: GatewaySettings) -> None:
         self._app = app
         self._names = LOOPBACK | {settings.host.lower(), *(host.lower() for host in settings.hosts)}
         self._takes_addresses = settings.host not in LOOPBACK
+        self._room = settings.max_in_flight
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Let a request through, or answer it here."""
         refused = self._refused(Headers(scope=scope)) if scope["type"] == "http" else None
-        await (refused.response() if refused else self._app)(scope, receive, send)
+        is_counted = scope["type"] == "http" and scope["method"] == "POST"
+        self._room -= is_counted
+        try:
+            if refused is None and self._room < 0:
+                refused = unavailable("too many requests at a time", 1.0)
+            await (refused.response() if refused else self._app)(scope, receive, send)
+        finally:
+            self._room += is_counted
 
     def _refused(self, headers: Headers) -> RefusedError | None:
         host, origin = _hostname(f"//{headers.get('host', '')}"), headers.get("origin")

@@ -31,7 +31,6 @@ class Router:
         self._view = view
         self._fleet = fleet
         self._default = default
-        self._before = default
 
     @property
     def alias(self) -> str:
@@ -70,11 +69,18 @@ class Router:
         for adapter in self._adapters(model):
             engine = self._fleet.engine(adapter)
             if engine is not None:
-                if model == self.alias and adapter == self.live:
-                    self._before = adapter
                 return Target(engine, adapter)
         self._check(model)
-        return None
+        former = self._fleet.leading if model == self.alias else ""
+        engine = self._fleet.engine(former)
+        return Target(engine, former) if engine else None
+
+    def standing_by(self) -> Target | None:
+        """Who answers for the alias now, if anybody does."""
+        try:
+            return self.pick(self.alias)
+        except RefusedError:
+            return None
 
     async def wait(self, model: str, deadline: float) -> Target:
         """Who answers, as soon as somebody does; `deadline` is on the monotonic clock.
@@ -93,10 +99,8 @@ class Router:
         if model != self.alias:
             return (model,) if "@" in model else ()
         standing = self._view.standing()
-        live = standing.live or self._default
-        if standing.canary and random.random() < standing.share:
-            return standing.canary, live, self._before
-        return live, self._before
+        canary = (standing.canary,) if standing.canary and random.random() < standing.share else ()
+        return (*canary, self.live)
 
     def _check(self, model: str) -> None:
         known = self._fleet.adapters()

@@ -8,7 +8,6 @@ from typing import NamedTuple
 
 import uvicorn
 
-from brand_voice import registry
 from brand_voice.backends import choose_backend, has_gpu
 from brand_voice.chat import LOOPBACK
 from brand_voice.context import Context
@@ -16,6 +15,7 @@ from brand_voice.errors import ServeError
 from brand_voice.gateway.app import build
 from brand_voice.gateway.fleet import Fleet, Ways
 from brand_voice.gateway.live_view import LiveView
+from brand_voice.promotion import adapter_of
 from brand_voice.serve import StudentServer, publish
 from brand_voice.settings import GatewaySettings, ServeSettings
 from brand_voice.student import load_adapter, start_server
@@ -131,11 +131,11 @@ def choose(context: Context, named: Sequence[str]) -> Chosen:
     Raises:
         ArtifactError: there is no such adapter.
     """
-    found = [registry.find(context.workspace.adapters, context.brand_id, name).name for name in named]
+    found = [adapter_of(context, name).name for name in named]
     standing = context.store.standing(context.brand_id)
-    default = found[0] if found else standing.live
-    default = default or registry.find(context.workspace.adapters, context.brand_id).name
-    return Chosen(default, tuple(found), holds_several(context.settings.serve, len(found)))
+    default = found[0] if found else adapter_of(context).name
+    beside = len(found) + (standing.canary is not None)
+    return Chosen(default, tuple(found), holds_several(context.settings.serve, beside))
 
 
 def holds_several(settings: ServeSettings, asked_for: int) -> bool:
@@ -150,7 +150,7 @@ def ways(context: Context) -> Ways:
 
     def start(names: Sequence[str]) -> StudentServer:
         nonlocal context
-        adapters = [registry.find(context.workspace.adapters, context.brand_id, name) for name in names]
+        adapters = [adapter_of(context, name) for name in names]
         engine = start_server(context, *adapters)
         mode = "merged" if engine.address.lora_rank is None else "lora"
         own = context.settings.serve.model_copy(update={"port": None, "mode": mode})
@@ -158,6 +158,6 @@ def ways(context: Context) -> Ways:
         return engine
 
     def load(engine: StudentServer, name: str) -> None:
-        load_adapter(context, engine, registry.find(context.workspace.adapters, context.brand_id, name))
+        load_adapter(context, engine, adapter_of(context, name))
 
     return Ways(start, load, lambda engine: publish(engine, context.workspace.server_file), context.notify)

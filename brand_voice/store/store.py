@@ -58,6 +58,7 @@ from brand_voice.store.tables import (
     reviews,
     votes,
 )
+from brand_voice.store.verdicts import Verdicts
 
 
 class Counts(NamedTuple):
@@ -75,7 +76,7 @@ class Counts(NamedTuple):
     unreviewed: int
 
 
-class Store(ApiKeys, Dismissals, Ledger, Live, Queue, Staff):
+class Store(ApiKeys, Dismissals, Ledger, Live, Queue, Staff, Verdicts):
     """A workspace's database: briefs, drafts, verdicts, votes and jobs; its other parts are the classes it extends."""
 
     @classmethod

@@ -174,6 +174,7 @@ attempts = Table(
     Column("finished_at", Text),
 )
 Index("attempts_by_draft", attempts.c.draft_id)
+Index("attempts_by_endpoint", attempts.c.endpoint, attempts.c.began_at)
 
 jobs = Table(
     "jobs",
@@ -205,6 +206,8 @@ answers = Table(
     Column("tokens", Integer),
     Column("latency_ms", Float),
     Column("cost_usd", Float),
+    Column("by", Text),
+    Column("why", Text),
 )
 
 people = Table(

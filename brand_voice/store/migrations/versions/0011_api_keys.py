@@ -3,8 +3,8 @@
 import sqlalchemy as sa
 from alembic import op
 
-revision = "0010"
-down_revision = "0009"
+revision = "0011"
+down_revision = "0010"
 
 TRIGGERS = (
     """CREATE TRIGGER api_keys_keep_their_names BEFORE UPDATE OF key, name, hash ON api_keys

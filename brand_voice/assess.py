@@ -1,0 +1,323 @@
+"""An evaluation from beginning to end: golden set, leakage, texts of every writer, report.
+
+The candidate is a student's adapter; it is held against the teacher, another adapter, or its own base with or without
+approved examples in the prompt. What was asked once is not asked again: a second run computes the same report. On a CPU
+models are served one after the other, each alone, because engines that share cores starve each other.
+"""
+
+import os
+import random
+from collections.abc import Callable, Iterable, Sequence
+from contextlib import ExitStack
+from importlib.util import find_spec
+from pathlib import Path
+from typing import NamedTuple
+
+from brand_voice import golden, snapshot
+from brand_voice.around import enrich
+from brand_voice.brand import BrandFolder, brand_ids, load_brand
+from brand_voice.chat import Chat
+from brand_voice.context import Context
+from brand_voice.errors import BrandError, InputError
+from brand_voice.evaluate import DECIDING, Subject, Voice, evaluate, markdown
+from brand_voice.evidence import Report
+from brand_voice.figures import Scored, Side
+from brand_voice.golden import GoldenBrief
+from brand_voice.loop import screen_drafts
+from brand_voice.promotion import adapter_of, candidate_of
+from brand_voice.prompts import student_messages
+from brand_voice.records import AdapterManifest, Brief, Draft, Example, Message, content_hash
+from brand_voice.report.card import card
+from brand_voice.report.page import page
+from brand_voice.samples import Asking, Timed, Writer
+from brand_voice.screen.screening import Screener
+from brand_voice.serve import BASE_MODEL, StudentServer, attach
+from brand_voice.student import start_base, start_server
+from brand_voice.voice import Sample, VoiceJudge
+
+TEACHER, BASE, FEW_SHOT = "teacher", "base", "few_shot"
+SHOTS = 2
+"""Approved pairs in the prompt of `few_shot`."""
+MIN_COPY = 40
+"""Approved texts of a brand from which the voice judge learns it."""
+REPORT = "report.json"
+
+
+class Question(NamedTuple):
+    """What an evaluation is to answer."""
+
+    adapter: str | None = None
+    """The candidate; the newest where none is named."""
+    against: str = TEACHER
+    """`teacher`, `base`, `few_shot`, or an adapter's name."""
+    samples: int = 3
+    """Texts a brief."""
+    new_golden: bool = False
+    """Freeze the held-out briefs of today, where they differ from the golden set's."""
+
+
+class Assessed(NamedTuple):
+    """A report and where it lies."""
+
+    report: Report
+    folder: Path
+    """Holds `report.json`."""
+    sides: tuple[Side, ...]
+    """The texts that the report counts."""
+
+
+def assess(context: Context, question: Question, server: StudentServer | None = None) -> Assessed:
+    """Answer the question on the brand's golden set, asking only for texts that are missing, and save the report.
+
+    Args:
+        context: where, for which brand.
+        question: who is evaluated, against whom.
+        server: one that runs already; used for the models it serves.
+
+    Raises:
+        InputError: nothing to hold the candidate against, or no held-out briefs.
+        ArtifactError: no such adapter, its snapshot is gone, or it was trained on golden briefs.
+        ServeError: a model cannot be served.
+        ChatError: a server stopped answering; what it wrote is kept.
+    """
+    workspace, brand, store = context.workspace, context.brand, context.store
+    adapter = candidate_of(context, question.adapter)
+    train = snapshot.load(workspace.snapshots / adapter.snapshot, "train")
+    manifest = _golden(context, is_new=question.new_golden)
+    asked = golden.load(workspace.golden / manifest.name)
+    golden.check_leakage(asked, store.approved(brand.guide.id), train)
+    writers = [_adapter_writer(context, adapter), *_reference(context, question, adapter, train)]
+    askings = [Asking(context, writer, [each.brief for each in asked], question.samples) for writer in writers]
+    _answered(context, askings, adapter, server)
+    screen_drafts(context)
+    sides = _sides(context, question, asked, [(asking.writer, asking.texts) for asking in askings])
+    subject = Subject(
+        adapter=adapter,
+        guide=brand.guide,
+        golden=manifest.name,
+        decided_before=sum(p.golden == manifest.name and p.act == "promote" for p in store.promotions(brand.guide.id)),
+        against=question.against,
+        samples=question.samples,
+        margins=context.settings.margins,
+    )
+    report = enrich(context, evaluate(subject, sides, train, voice_of(context, train)))
+    return Assessed(report, save_report(report, workspace.evaluations), tuple(sides))
+
+
+def save_report(report: Report, parent: Path) -> Path:
+    """Write a report into a folder of its own below `parent` and return that; it is never changed afterwards.
+
+    The folder's name hashes what the report says, not when: the same report again is the same folder.
+    """
+    name = f"{report.adapter}-{content_hash(report.model_dump(mode='json', exclude={'created_at'}))[:8]}"
+    folder = parent / name
+    if (folder / REPORT).is_file():
+        return folder
+    folder.mkdir(parents=True, exist_ok=True)
+    files = {"report.html": page(report), "report.md": markdown(report) + "\n", "card.md": card(report)}
+    files[REPORT] = report.model_dump_json(indent=1) + "\n"
+    for file, text in files.items():  # `report.json` last: a folder without it holds no report
+        partial = folder / f".{file}.{os.getpid()}"
+        partial.write_text(text, encoding="utf-8")
+        partial.replace(folder / file)
+    return folder
+
+
+def voice_of(context: Context, train: Sequence[Example]) -> Voice | None:
+    """A judge of voice from the brand's training copy and all other brands' approved copy in its language.
+
+    None where there is too little copy of this brand, or of every other one.
+    """
+    if find_spec("sklearn") is None:
+        context.notify("voice is not measured: scikit-learn is not installed (`make setup`)")
+        return None
+    own = context.brand_id
+    language = context.brand.guide.locales[0].split("-")[0]
+    copy = {own: [Sample(e.text, e.brief) for e in train if e.brief.locale.startswith(f"{language}-")]}
+    products = list(context.brand.products)
+    for other in brand_ids(context.workspace.brands):
+        folder = _readable(context, other) if other != own else None
+        samples = _approved_copy(context, folder, language) if folder else []
+        if folder and len(samples) >= MIN_COPY:
+            copy[other] = samples
+            products += folder.products
+    if len(copy) < 2 or len(copy[own]) < MIN_COPY:
+        context.notify(f"voice is not measured: it takes {MIN_COPY} approved texts of this brand and of another one")
+        return None
+    return Voice(VoiceJudge.fit(copy, products), language)
+
+
+def _readable(context: Context, brand_id: str) -> BrandFolder | None:
+    """Another brand, unless its folder is in the making."""
+    try:
+        return load_brand(brand_id, context.workspace.brands)
+    except BrandError as error:
+        context.notify(f"voice is told apart without {brand_id}: {error.message}")
+        return None
+
+
+def _approved_copy(context: Context, folder: BrandFolder, language: str) -> list[Sample]:
+    """A brand's approved copy for training briefs: the store's, or where that is little, what was recorded."""
+    briefs = {brief.id: brief for brief in folder.briefs}
+    stored = [(a.brief, a.review.final_text) for a in context.store.approved(folder.guide.id)]
+    recorded = [(briefs[r.brief_id], r.final_text) for r in folder.reviews if r.verdict != "reject"]
+    return [
+        Sample(text, brief)
+        for brief, text in (stored if len(stored) >= MIN_COPY else recorded)
+        if text
+        and brief.locale.startswith(f"{language}-")
+        and snapshot.split_of(brief, is_unseen=folder.is_unseen(brief)) == "train"
+    ]
+
+
+def _golden(context: Context, *, is_new: bool) -> golden.GoldenManifest:
+    """The brand's golden set; frozen on first use, or where a new one is asked for."""
+    brand, parent = context.brand, context.workspace.golden
+    briefs = context.store.briefs(brand.guide.id)
+    sides = [(brief, snapshot.split_of(brief, is_unseen=brand.is_unseen(brief))) for brief in briefs]
+    held_out = [golden.GoldenBrief(brief=brief, split=split) for brief, split in sides if split in golden.HELD_OUT]
+    known = golden.newest(parent, brand.guide.id)
+    if known is None or is_new:
+        return golden.freeze(brand.guide.id, held_out, parent)
+    frozen = {each.brief.hash for each in golden.load(parent / known.name)}
+    later = len({each.brief.hash for each in held_out} - frozen)
+    if later:
+        told = f"{later} held-out briefs came after golden set {known.name}, which stays as it is"
+        context.notify(f"{told}; --new-golden freezes one with them")
+    return known
+
+
+def _adapter_writer(context: Context, adapter: AdapterManifest) -> Writer:
+    return Writer(adapter.name, adapter.name, adapter.name, lambda b: student_messages(context.brand.guide, b))
+
+
+def _reference(
+    context: Context, question: Question, adapter: AdapterManifest, train: Sequence[Example]
+) -> list[Writer]:
+    """Whom to ask beside the candidate; nobody where the teacher's drafts are there."""
+    guide, against = context.brand.guide, question.against
+    key = adapter.student_hash[:16]
+    match against:
+        case "teacher":
+            return []
+        case "base":
+            return [Writer(f"base-{key}", BASE_MODEL, None, lambda b: student_messages(guide, b))]
+        case "few_shot":
+            shown = _few_shot(context, train)
+            return [Writer(f"few_shot-{key}-{adapter.snapshot}", BASE_MODEL, None, shown)]
+    if against == adapter.name:
+        raise InputError(f"{against} cannot be held against itself", remedy="name another adapter, or `teacher`")
+    return [_adapter_writer(context, adapter_of(context, against))]
+
+
+def _few_shot(context: Context, train: Sequence[Example]) -> Callable[[Brief], tuple[Message, ...]]:
+    """The student's prompt after approved pairs of the same channel and locale, as earlier turns."""
+    guide = context.brand.guide
+
+    def render(brief: Brief) -> tuple[Message, ...]:
+        known = [e for e in train if (e.brief.channel, e.brief.locale) == (brief.channel, brief.locale)]
+        turns: list[Message] = []
+        for example in random.Random(brief.hash).sample(known, min(SHOTS, len(known))):
+            turns += [*student_messages(guide, example.brief), Message(role="assistant", content=example.text)]
+        return (*turns, *student_messages(guide, brief))
+
+    return render
+
+
+def _answered(
+    context: Context, askings: Sequence[Asking], candidate: AdapterManifest, server: StudentServer | None
+) -> None:
+    """Let every writer write what is missing; whoever is not served yet is, for as long as that takes."""
+    for asking in askings:
+        writer = asking.writer
+        if not asking.missing:
+            continue
+        # A base is told apart by who is served beside it: any student's is called the same.
+        needed = {writer.model, writer.adapter or candidate.name}
+        with ExitStack() as stack:
+            running = [s for s in (server, attach(context.workspace.server_file)) if s and needed <= {*s.models}]
+            chosen = running[0] if running else stack.enter_context(_started(context, writer, candidate))
+            with Chat(chosen.endpoint(writer.model)) as chat:
+                asking.ask(chat)
+
+
+def _started(context: Context, writer: Writer, candidate: AdapterManifest) -> StudentServer:
+    if writer.adapter is None:
+        return start_base(context, candidate)
+    return start_server(context, adapter_of(context, writer.adapter))
+
+
+def _taught(context: Context, asked: Sequence[GoldenBrief], samples: int) -> list[Timed]:
+    """What the store holds of the teacher who wrote last: the newest draft of each brief's first takes."""
+    hashes = {each.brief.hash for each in asked}
+    drafts = context.store.drafts(context.brand_id, author="teacher", ok_only=False)
+    found = [Timed(draft=d, seconds=None) for d in drafts if d.brief_hash in hashes]
+    teacher = next((t.draft.model for t in reversed(found) if t.draft.is_ok), None)
+    newest = {(t.draft.brief_hash, t.draft.candidate): t for t in found if t.draft.model == teacher and t.is_final}
+    return [timed for (_, candidate), timed in sorted(newest.items()) if candidate < samples]
+
+
+def _sides(
+    context: Context, question: Question, asked: Sequence[GoldenBrief], found: Sequence[tuple[Writer, list[Timed]]]
+) -> list[Side]:
+    """Candidate, reference, and beside them the teacher, where it is not the reference, and an echo of the brief."""
+    usd_per_hour = context.settings.machine_usd_per_hour
+    scored = _scorer(context, asked)
+    taught = _taught(context, asked, question.samples)
+    if question.against == TEACHER and not any(timed.draft.is_ok for timed in taught):
+        raise InputError(
+            f"no draft of a teacher for any golden brief of {context.brand_id}",
+            remedy=f"brand-voice generate --brand {context.brand_id}, or hold it --against another adapter",
+        )
+    sides = [
+        Side(_spoken(writer), role, scored(texts), usd_per_hour)
+        for role, (writer, texts) in zip(DECIDING, found, strict=False)
+    ]
+    if taught:
+        name = f"the teacher ({taught[0].draft.model})"
+        sides.append(Side(name, "teacher" if len(sides) > 1 else "reference", scored(taught)))
+    limits = {name: channel.max_chars for name, channel in context.brand.guide.channels.items()}
+    echoes = [_echo(each.brief, limits.get(each.brief.channel, 0)) for each in asked]
+    return [*sides, Side("echo of the brief", "echo", scored(echoes))]
+
+
+def _spoken(writer: Writer) -> str:
+    return writer.adapter or ("the base with examples" if writer.name.startswith(FEW_SHOT) else "the base")
+
+
+def _scorer(context: Context, asked: Sequence[GoldenBrief]) -> Callable[[Iterable[Timed]], list[Scored]]:
+    """What the rules say of texts for golden briefs; texts for a brief of the same content under another id count."""
+    screener = Screener(context.brand.guide, context.brand.catalogue)
+    known = {each.brief.hash: each for each in asked}
+
+    def scored(texts: Iterable[Timed]) -> list[Scored]:
+        rows = []
+        for draft, seconds in ((timed.draft, timed.seconds) for timed in texts):
+            brief, split = known[draft.brief_hash].brief, known[draft.brief_hash].split
+            screening = screener.screen(draft.text, brief, draft_id=draft.id) if draft.is_ok else None
+            rows.append(Scored(brief, split, draft, screening, seconds=seconds))
+        return rows
+
+    return scored
+
+
+def _echo(brief: Brief, max_chars: int) -> Timed:
+    draft = Draft(
+        id=f"echo-{brief.hash}",
+        brand=brief.brand,
+        brief_id=brief.id,
+        brief_hash=brief.hash,
+        author="person",
+        model="echo",
+        text=echoed(brief, max_chars),
+    )
+    return Timed(draft=draft, seconds=None)
+
+
+def echoed(brief: Brief, max_chars: int) -> str:
+    """Name, message, offer and call to action, then as many facts as there is room for: what a text must beat."""
+    parts = list(filter(None, (brief.product.name, brief.offer, brief.key_message, brief.cta)))
+    for fact in brief.product.facts:
+        if fact not in parts and len(". ".join([*parts, fact])) < max_chars:
+            parts.append(fact)
+    return ". ".join(parts) + "."
