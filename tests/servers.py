@@ -40,6 +40,8 @@ class Misbehaving(LoopbackServer):
         self.observe: Callable[[], Any] = lambda: None
         self.release = threading.Event()
         """Lets the hanging requests go."""
+        self.left = threading.Event()
+        """Whoever was sent a dripping stream has gone."""
 
     def endpoint(self, model: str, **changes: Any) -> Endpoint:
         defaults = {"name": "test", "base_url": f"http://127.0.0.1:{self.server_port}/v1", "api_key": KEY}
@@ -68,6 +70,8 @@ class _Handler(BaseHTTPRequestHandler):
         pass
 
     def do_GET(self) -> None:
+        if self.path == "/health":
+            return self.reply(200, "")
         if self.headers["Authorization"] != f"Bearer {KEY}":
             return self.reply(401, {"error": {"message": f"bad key {KEY}", "code": "invalid_api_key"}})
         return self.reply(200, {"object": "list", "data": []})
@@ -211,6 +215,20 @@ class _Handler(BaseHTTPRequestHandler):
 
     def hang_up(self, body: dict[str, Any]) -> None:
         self.close_connection = True
+
+    def drip(self, body: dict[str, Any]) -> None:
+        """A stream without an end: whoever has enough of it goes away."""
+        self.close_connection = True
+        self.send_response(200)
+        self.send_header("Content-Type", "text/event-stream")
+        self.end_headers()
+        event = json.dumps({"choices": [{"delta": {"content": "and "}}]})
+        try:
+            while not self.server.release.wait(0.01):
+                self.wfile.write(f"data: {event}\n\n".encode())
+                self.wfile.flush()
+        except OSError:
+            self.server.left.set()
 
     def stream(self, model: str) -> None:
         """Server-sent events: `ok`, `broken` (closed half-way), `error-event`, `cut-off`, or a plain reply."""
