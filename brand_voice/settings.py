@@ -128,6 +128,26 @@ class ServeSettings(Record):
     ready_timeout_s: float = Field(default=300, gt=0)
 
 
+class GatewaySettings(Record):
+    """The brand's own endpoint, which stands before the student's server."""
+
+    host: str = "127.0.0.1"
+    """Another address needs API keys."""
+    port: int | None = Field(default=None, ge=1, le=65_535)
+    """None takes a free one."""
+    hosts: tuple[str, ...] = ()
+    """Names it answers to besides its own address: what a proxy in front sends as `Host`."""
+    deadline_s: float = Field(default=120, gt=0)
+    """What a request may take, waiting for an engine that restarts included; of a stream, what each piece may take."""
+    max_body_bytes: int = Field(default=262_144, ge=1_024)
+    max_n: int = Field(default=4, ge=1)
+    """Texts of one request."""
+    max_tokens: int = Field(default=1_024, ge=1)
+    """Tokens of one text; without `max_tokens` the engine's context is the limit."""
+    max_in_flight: int = Field(default=256, ge=1)
+    """Requests at a time; beyond that the answer is 503."""
+
+
 class MarginSettings(Record):
     """How far below its reference an adapter may lie and still count as no worse, as shares."""
 
@@ -170,6 +190,7 @@ class Settings(Record):
     preference: PreferenceSettings = PreferenceSettings()
     refresh: RefreshSettings = RefreshSettings()
     serve: ServeSettings = ServeSettings()
+    gateway: GatewaySettings = GatewaySettings()
     judge: str | None = None
     """One of `[teachers.NAME]`: the model that judges the two sides of an evaluation; none asks nobody."""
     judge_max_cost_usd: float | None = Field(default=5.0, ge=0)

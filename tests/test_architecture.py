@@ -22,6 +22,7 @@ FLOORS: tuple[set[str], ...] = (
         "people",
         "budget",
         "live",
+        "api_keys",
         "resample",
     },
     {
@@ -67,7 +68,7 @@ FLOORS: tuple[set[str], ...] = (
     {"loop", "write"},
     {"student", "rules", "samples", "around", "runs", "cascade", "next_briefs"},
     {"assess", "calibrate", "cascade_batch"},
-    {"demo", "refresh"},
+    {"demo", "refresh", "gateway"},
     {"ui"},
     {"cli"},
 )

@@ -71,22 +71,14 @@ def serve(
     workspace: WorkspaceOption = DEFAULT_WORKSPACE,
     config: ConfigOption = None,
 ) -> None:
-    """Serve adapters through vLLM until Ctrl-C; `write`, `evaluate` and `app` find the server."""
-    from brand_voice.promotion import adapter_of
-    from brand_voice.serve import publish
-    from brand_voice.student import start_server
+    """Serve the brand's own endpoint until Ctrl-C; `write`, `evaluate` and `app` find the engine behind it."""
+    from brand_voice.gateway.run import run
 
     settings = read_settings(workspace, config)
     if port is not None:
-        settings = settings.model_copy(update={"serve": settings.serve.model_copy(update={"port": port})})
+        settings = settings.model_copy(update={"gateway": settings.gateway.model_copy(update={"port": port})})
     with opened(workspace, brand, settings) as context:
-        names: list[str | None] = [*adapter] if adapter else [None]
-        chosen = [adapter_of(context, name) for name in names]
-        with start_server(context, *chosen) as server:
-            publish(server, context.workspace.server_file)
-            key = f"the key is in {context.workspace.server_file}"
-            notify(f"serving {', '.join(server.models)} at {server.base_url}; {key}")
-            server.wait()
+        run(context, adapter or ())
 
 
 @app.command()
