@@ -7,7 +7,17 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack
 from pathlib import Path
 
-from benchmarks import distilling, intervals, machine, prepared, real_size, reviewing, screening, writing
+from benchmarks import (
+    distilling,
+    intervals,
+    machine,
+    prepared,
+    promoting,
+    real_size,
+    reviewing,
+    screening,
+    writing,
+)
 from benchmarks.report import Table
 from benchmarks.scale import FULL, QUICK, Scale
 from brand_voice.cli.shell import notify
@@ -15,7 +25,7 @@ from brand_voice.context import Context
 from brand_voice.errors import BrandVoiceError
 from brand_voice.settings import TrainingSettings
 
-NAMES = ("screening", "intervals", "reviewing", "writing", "distilling", "real-size")
+NAMES = ("screening", "intervals", "promoting", "reviewing", "writing", "distilling", "real-size")
 RESULTS = Path(__file__).parent / "results.md"
 
 
@@ -48,7 +58,9 @@ def _tables(names: Sequence[str], scale: Scale, opened: Callable[[], Context]) -
         yield from intervals.measure(scale.simulated)
     if "reviewing" in names:
         yield from reviewing.measure(scale)
-    if not {*names} - {"screening", "intervals", "reviewing"}:
+    if "promoting" in names:
+        yield promoting.measure(scale.gate_draws)
+    if not {*names} - {"screening", "intervals", "promoting", "reviewing"}:
         return
     context = opened()
     if "writing" in names:

@@ -108,7 +108,8 @@ def _differences(rng: np.random.Generator, share: float, by: float, shape: tuple
         own = hard + rng.normal(0, OF_BRIEF_AND_SIDE**0.5, (briefs, sets))
         left = (1 - OF_BRIEF - OF_BRIEF_AND_SIDE) ** 0.5
         rest = [rng.normal(0, left, (briefs, sets)) for _ in range(texts)]
-        return np.mean([own + each < line for each in rest], axis=0, dtype=np.float64)
+        found: Floats = np.mean([own + each < line for each in rest], axis=0, dtype=np.float64)
+        return found
 
     return passed(share - by, samples) - passed(share, 1)
 

@@ -2,8 +2,8 @@
 
 The store is filled with drafts of recorded copy through its own methods, half of them waiting. First the store is asked
 for draft after draft, as the Review tab asks it. Then a headless browser approves by keyboard in the launched app: the
-page's own clock runs from the key press until the next text stands in its box. Verdict stored and flushed to disk,
-lease moved, page updated: all of it lies in between. A person reads before deciding, so the browser pauses, too.
+page's own clock runs from the key press until the next text stands in its box, and until the answer has come: verdict
+stored and flushed to disk, lease moved, page updated. A person reads before deciding, so the browser pauses, too.
 """
 
 import random
@@ -40,13 +40,16 @@ FLAGS = ("--headless", "--no-sandbox", "--disable-gpu")
 HEADER = ("", "times", "median ms", "95th percentile ms", "longest ms")
 WORD = "coffee"
 WATCH = """(patience) => {
-  const text = () => document.querySelector("#review-copy textarea").value;
+  const value = (id) => document.querySelector(`#review-${id} :is(textarea, input)`).value;
+  const text = () => value("copy");
   const said = () => ["notice", "position"].map((id) => document.querySelector(`#review-${id} textarea`).value);
-  const before = text();
+  const [before, id] = [text(), value("draft-id")];
+  let shown = null;
   window.nextText = new Promise((done, fail) => document.addEventListener("keydown", (event) => {
     const look = () => {
       const took = performance.now() - event.timeStamp;
-      if (text() !== before) done(took);
+      if (text() !== before) shown ??= took;
+      if (shown !== null && value("draft-id") !== id) done([shown, took]);
       else if (took > patience) fail(new Error(`no next text; the page says: ${said().join(" ")}`));
       else setTimeout(look, 1);
     };
@@ -68,7 +71,11 @@ def measure(scale: Scale) -> Iterator[Table]:
         yield Table("The next draft: the store", HEADER, rows, (filled, "A claim moves a lease: it is a write."))
         page = launch(session, opens_browser=False)
         try:
-            rows = [_row(name, times) for name, times in _decided(page.local_url, scale.decisions)]
+            rows = [
+                _row(f"{what}, {name}", times)
+                for name, both in _decided(page.local_url, scale.decisions)
+                for what, times in zip(("shown", "stored"), zip(*both, strict=True), strict=True)
+            ]
         finally:
             page.close(verbose=False)
         yield Table("The next draft: from the key to the text", HEADER, rows, ("Headless Chromium beside the server.",))
@@ -161,7 +168,7 @@ def _timed(act: Callable[[], object], times: int = 20) -> Iterator[float]:
         yield 1e3 * (time.perf_counter() - began)
 
 
-def _decided(url: str, times: int) -> Iterator[tuple[str, list[float]]]:
+def _decided(url: str, times: int) -> Iterator[tuple[str, list[tuple[float, float]]]]:
     """Drafts approved by keyboard, in three queues."""
     from playwright.sync_api import expect, sync_playwright
 
@@ -192,12 +199,13 @@ def _decided(url: str, times: int) -> Iterator[tuple[str, list[float]]]:
         browser.close()
 
 
-def _decision(page: "Page") -> float:
-    """Read, press the key, wait for the next text; milliseconds between the last two."""
+def _decision(page: "Page") -> tuple[float, float]:
+    """Read, press the key; milliseconds until the next text is shown, and until the answer is there."""
     page.wait_for_timeout(READING_MS)
     page.evaluate(WATCH, PATIENCE_MS)
     page.keyboard.press("a")
-    return float(page.evaluate("() => window.nextText"))
+    shown, stored = page.evaluate("() => window.nextText")
+    return shown, stored
 
 
 def _choose(page: "Page", field: str, choice: str) -> None:

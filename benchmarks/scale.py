@@ -46,6 +46,8 @@ class Scale(NamedTuple):
     """Training steps of the student of a real model's shape."""
     real_size_rows: int = 16
     """Requests it is asked at once."""
+    gate_draws: int = 2_000
+    """Simulated adapters a figure."""
     is_eager: bool = False
     """Serve without compilation: quick to start, slow to write."""
 

@@ -14,18 +14,22 @@ from pathlib import Path
 from typing import NamedTuple
 
 from brand_voice import golden, snapshot
+from brand_voice.around import enrich
 from brand_voice.brand import BrandFolder, brand_ids, load_brand
 from brand_voice.chat import Chat
 from brand_voice.context import Context
 from brand_voice.errors import BrandError, InputError
 from brand_voice.evaluate import DECIDING, Subject, Voice, evaluate, markdown
-from brand_voice.evidence import Report
+from brand_voice.evidence import CascadePoint, Report
 from brand_voice.figures import Scored, Side
 from brand_voice.golden import GoldenBrief
+from brand_voice.handover import Try, cascade_points
 from brand_voice.loop import screen_drafts
+from brand_voice.promotion import adapter_of, candidate_of
 from brand_voice.prompts import student_messages
 from brand_voice.records import AdapterManifest, Brief, Draft, Example, Message, content_hash
-from brand_voice.registry import find
+from brand_voice.report.card import card
+from brand_voice.report.page import page
 from brand_voice.samples import Asking, Timed, Writer
 from brand_voice.screen.screening import Screener
 from brand_voice.serve import BASE_MODEL, StudentServer, attach
@@ -49,7 +53,7 @@ class Question(NamedTuple):
     adapter: str | None = None
     """The candidate; the newest where none is named."""
     against: str = TEACHER
-    """`teacher`, `base`, `few_shot`, or an adapter's name."""
+    """`teacher`, `base`, `few_shot`, or an adapter's name; the alias `<brand>` is the live one."""
     samples: int = 3
     """Texts a brief."""
     new_golden: bool = False
@@ -81,7 +85,9 @@ def assess(context: Context, question: Question, server: StudentServer | None = 
         ChatError: a server stopped answering; what it wrote is kept.
     """
     workspace, brand, store = context.workspace, context.brand, context.store
-    adapter = find(workspace.adapters, brand.guide.id, question.adapter)
+    adapter = candidate_of(context, question.adapter)
+    if question.against == brand.guide.id:  # the alias: a report names who it was
+        question = question._replace(against=adapter_of(context).name)
     train = snapshot.load(workspace.snapshots / adapter.snapshot, "train")
     manifest = _golden(context, is_new=question.new_golden)
     asked = golden.load(workspace.golden / manifest.name)
@@ -100,8 +106,21 @@ def assess(context: Context, question: Question, server: StudentServer | None = 
         samples=question.samples,
         margins=context.settings.margins,
     )
-    report = evaluate(subject, sides, train, voice_of(context, train))
+    report = enrich(context, evaluate(subject, sides, train, voice_of(context, train)), sides)
+    report = report.model_copy(update={"cascade": curve(report, sides)})
     return Assessed(report, save_report(report, workspace.evaluations), tuple(sides))
+
+
+def curve(report: Report, sides: Sequence[Side]) -> tuple[CascadePoint, ...]:
+    """Quality against cost if the candidate handed over to the teacher; nothing where that wrote none of the texts."""
+    by_role = {side.role: side for side in sides}
+    teacher = by_role.get("reference" if report.against == TEACHER else "teacher")
+    if teacher is None:
+        return ()
+    student, taught = ([Try(s.draft, s.screening) for s in side.texts] for side in (by_role["candidate"], teacher))
+    figures = report.side("candidate")
+    usd = figures.cost.usd_per_thousand if figures else None
+    return cascade_points(student, taught, usd_per_student_text=None if usd is None else usd / 1_000)
 
 
 def save_report(report: Report, parent: Path) -> Path:
@@ -114,7 +133,8 @@ def save_report(report: Report, parent: Path) -> Path:
     if (folder / REPORT).is_file():
         return folder
     folder.mkdir(parents=True, exist_ok=True)
-    files = {"report.md": markdown(report) + "\n", REPORT: report.model_dump_json(indent=1) + "\n"}
+    files = {"report.html": page(report), "report.md": markdown(report) + "\n", "card.md": card(report)}
+    files[REPORT] = report.model_dump_json(indent=1) + "\n"
     for file, text in files.items():  # `report.json` last: a folder without it holds no report
         partial = folder / f".{file}.{os.getpid()}"
         partial.write_text(text, encoding="utf-8")
@@ -212,7 +232,7 @@ def _reference(
             return [Writer(f"few_shot-{key}-{adapter.snapshot}", BASE_MODEL, None, shown)]
     if against == adapter.name:
         raise InputError(f"{against} cannot be held against itself", remedy="name another adapter, or `teacher`")
-    return [_adapter_writer(context, find(context.workspace.adapters, guide.id, against))]
+    return [_adapter_writer(context, adapter_of(context, against))]
 
 
 def _few_shot(context: Context, train: Sequence[Example]) -> Callable[[Brief], tuple[Message, ...]]:
@@ -249,7 +269,7 @@ def _answered(
 def _started(context: Context, writer: Writer, candidate: AdapterManifest) -> StudentServer:
     if writer.adapter is None:
         return start_base(context, candidate)
-    return start_server(context, find(context.workspace.adapters, context.brand_id, writer.adapter))
+    return start_server(context, adapter_of(context, writer.adapter))
 
 
 def _taught(context: Context, asked: Sequence[GoldenBrief], samples: int) -> list[Timed]:

@@ -13,6 +13,7 @@ from brand_voice.brand import BrandFolder
 from brand_voice.brief_files import Row
 from brand_voice.errors import BrandError, FailureKind, ServeError
 from brand_voice.generate import Request
+from brand_voice.handover import rank
 from brand_voice.prompts import student_messages
 from brand_voice.records import Answer, Brief, Draft, Finding, Job, Message, draft_id
 from brand_voice.screen.screening import Screener
@@ -49,8 +50,7 @@ class _Try(NamedTuple):
     @property
     def rank(self) -> tuple[bool, int, int, float]:
         """Smaller is better: a text before none, few blocking findings, few warnings, then the student's own choice."""
-        warnings = sum(finding.severity == "warn" for finding in self.findings)
-        return self.problem is not None, self.blocks, warnings, -(self.draft.mean_logprob or 0.0)
+        return self.problem is not None, *rank(self.findings, self.draft.mean_logprob)
 
 
 class _Wanted(NamedTuple):
@@ -73,6 +73,8 @@ class Desk:
         self.answers: dict[tuple[int, int], Answer] = {}
         self.statuses: Counter[str] = Counter()
         self.failures: Counter[str] = Counter()
+        self.writers: Counter[str] = Counter()
+        """Answers by whose text they are, where a cascade decided."""
         self.reused = 0
         self.dropped = 0
         self.asked = 0
@@ -98,6 +100,16 @@ class Desk:
         """Rows with all their answers."""
         return len(self.rows) - len(self._missing)
 
+    @property
+    def missing(self) -> tuple[Row, ...]:
+        """The rows without their answers."""
+        return tuple(self.rows[index] for index in self._missing)
+
+    def settle(self, answer: Answer) -> Answer:
+        """Take a row's only answer from elsewhere."""
+        del self._missing[answer.row]
+        return answer
+
     def reuse(self, answers: Iterable[Answer]) -> None:
         """Take an earlier run's answers; what failed is asked for again."""
         self.keep(answers)
@@ -122,6 +134,7 @@ class Desk:
                 if each is not None:
                     self.statuses[each.status] += count
                     self.failures[str(each.reason)] += count * (each.status == "failed")
+                    self.writers[str(each.by)] += count * (each.by is not None)
             self.answers[key] = answer
 
     def invalid(self) -> list[Answer]:
@@ -131,15 +144,23 @@ class Desk:
             Answer(job_id=self._job.id, row=row.index, id=row.id, status="invalid", reason=row.problem) for row in bad
         ]
 
-    def __iter__(self) -> "Desk":
-        return self
+    def check_alive(self) -> None:
+        """Find out whether the student's server still runs.
 
-    def __next__(self) -> Request:
+        Raises:
+            ServeError: it has ended.
+        """
         if not self._is_alive():
             raise ServeError(
                 "the student's server ended while it was writing",
                 remedy="run the same command again: it goes on where this run stopped",
             )
+
+    def __iter__(self) -> "Desk":
+        return self
+
+    def __next__(self) -> Request:
+        self.check_alive()
         wanted = self._again.popleft() if self._again else next(self._fresh)
         brief = self._brief(wanted.row)
         messages = wanted.messages or student_messages(self._brand, brief)

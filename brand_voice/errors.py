@@ -9,6 +9,7 @@
     ├── StoreError             the workspace database cannot be used
     │   └── ConflictError      somebody else decided this item first
     ├── ArtifactError          a snapshot, model or adapter is missing, unfinished or not what it says
+    ├── PromotionError         an adapter may not go live, or nothing can be gone back to
     ├── PeopleError            a person cannot be added, changed or let in
     ├── TrainingError          a training run cannot start or went wrong
     └── ServeError             a model server did not start, or died
@@ -81,6 +82,14 @@ class ConflictError(StoreError):
 
 class ArtifactError(BrandVoiceError):
     """A snapshot, model or adapter is missing, unfinished or not what it says."""
+
+
+class PromotionError(BrandVoiceError):
+    """What is live cannot be changed this way; `reasons` are the gate's, one sentence each."""
+
+    def __init__(self, message: str, *, remedy: str, reasons: tuple[str, ...] = ()) -> None:
+        super().__init__(message, remedy=remedy)
+        self.reasons = reasons
 
 
 class PeopleError(BrandVoiceError):

@@ -8,6 +8,8 @@ figure from texts; whoever can, fills these records.
 import math
 from typing import Literal
 
+from pydantic import ConfigDict
+
 from brand_voice.rates import Rate
 from brand_voice.records import Brief, Record, Split
 
@@ -21,6 +23,8 @@ DESCRIPTIVE_BELOW = 50
 
 class Difference(Record):
     """One measure of two sides on the same briefs, with a 95% interval from a bootstrap clustered by brief."""
+
+    model_config = ConfigDict(ser_json_inf_nan="strings")  # a figure that could not be taken comes back as it was
 
     measure: Measure
     candidate: float
@@ -174,6 +178,8 @@ class JudgeFigures(Record):
     """Cohen's kappa with people; none without votes on the same pairs."""
     may_gate: bool
     """Whether kappa allows this judge to decide anything."""
+    unread: int = 0
+    """Pairs without a readable answer in both orders; counted nowhere else."""
 
 
 class Effort(Record):
@@ -187,6 +193,8 @@ class Effort(Record):
     rejected: Rate
     edit_distance: float | None
     """Mean of edits over the longer text's length, 0 to 1, approved and edited texts; none without one."""
+    is_teacher: bool = False
+    """A teacher's model: no generation of the student, but what there is to reach."""
 
 
 class Economics(Record):
@@ -258,6 +266,8 @@ class Report(Record):
     economics: Economics | None = None
     cascade: tuple[CascadePoint, ...] = ()
     pairs: tuple[GoldenPair, ...] = ()
+    notes: tuple[str, ...] = ()
+    """What could not be had, and why; a sentence each."""
 
     def difference(self, measure: Measure) -> Difference | None:
         """The difference in a measure, where it could be taken."""

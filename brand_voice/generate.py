@@ -84,11 +84,8 @@ def generate(
         ChatError: quota gone, or too many failures; everything finished has been yielded.
     """
     endpoint = chat.endpoint
-    if max_cost_usd is not None and is_paid(endpoint) and None in _prices(endpoint):
-        raise SettingsError(
-            f"a cost cap needs a price, and {endpoint.name} has none",
-            remedy=f"set usd_per_million_in and usd_per_million_out of [teachers.{endpoint.name}]",
-        )
+    if max_cost_usd is not None:
+        check_priced(endpoint)
     ledger = Budget(journal, max_cost_usd)
     run = _Run()
     ask = partial(_ask, chat=chat, sampling=sampling, adapter=adapter, ledger=ledger)
@@ -98,6 +95,34 @@ def generate(
             if outcome.draft is not None:
                 yield outcome.draft
     run.conclude()
+
+
+def check_priced(endpoint: Endpoint) -> None:
+    """Find out before anything is asked whether a cap can hold.
+
+    Raises:
+        SettingsError: the endpoint is metered, and has no price.
+    """
+    if is_paid(endpoint) and None in _prices(endpoint):
+        raise SettingsError(
+            f"a cost cap needs a price, and {endpoint.name} has none",
+            remedy=f"set usd_per_million_in and usd_per_million_out of [teachers.{endpoint.name}]",
+        )
+
+
+def ask(
+    request: Request, chat: Chat, sampling: Sampling, *, journal: Journal | None = None, adapter: str | None = None
+) -> Draft:
+    """One draft, written or failed with its reason, asked for in the caller's thread.
+
+    Raises:
+        CostCapError: the journal has a cap, and this might pass it.
+    """
+    outcome = _ask(request, chat=chat, sampling=sampling, adapter=adapter, ledger=Budget(journal, None))
+    if outcome.draft is None:
+        assert outcome.error is not None, "a request without a draft has its reason"
+        raise outcome.error
+    return outcome.draft
 
 
 def stream(

@@ -4,6 +4,8 @@ The student's prompt is rendered here for the base student, hub models, training
 no prompt. A brief is data: control-token strings in it are broken up before they reach a template.
 """
 
+import json
+import re
 from collections.abc import Mapping
 from functools import cache
 from typing import Any
@@ -13,7 +15,7 @@ from jinja2.sandbox import ImmutableSandboxedEnvironment
 
 from brand_voice.errors import InputError
 from brand_voice.guide import Brand, Channel
-from brand_voice.records import Brief, Message, break_control_tokens, content_hash
+from brand_voice.records import Brief, Message, content_hash
 from brand_voice.shipped import shipped
 
 
@@ -82,6 +84,20 @@ def proposal_messages(brand: Brand, text: str, known: Mapping[str, str]) -> tupl
     )
 
 
+def judge_messages(brand: Brand, brief: Brief, first: str, second: str) -> tuple[Message, ...]:
+    """System turn: what makes one text better. User turn: brief and both texts as JSON, no hint of who wrote which.
+
+    Raises:
+        InputError: the brand has no such channel.
+    """
+    limits = _limits(brand, brief)
+    told = _render("judge.jinja", brand=brand, limits=limits, channel=brief.channel.replace("_", " "))
+    asked = _safe(brief).model_dump(exclude={"id": True, "brand": True, "product": {"sku"}}, exclude_none=True)
+    texts = {"first": break_control_tokens(first), "second": break_control_tokens(second)}
+    data = json.dumps({"brief": asked} | texts, ensure_ascii=False)
+    return Message(role="system", content=told), Message(role="user", content=data)
+
+
 def verbatim(brief: Brief) -> tuple[str, ...]:
     """What the copy must say word for word: the must-haves, then the offer, each once."""
     wanted = (*brief.must_include, *filter(None, [brief.offer]))
@@ -129,3 +145,14 @@ def _render(template: str, **values: Any) -> str:
         return _environment().get_template(template).render(**values).strip()
     except TemplateError as exc:
         raise InputError(f"prompts/{template}: {exc}", remedy="restore the shipped template") from exc
+
+
+CONTROL_TOKEN = re.compile(r"<(?=[|｜/a-zA-Z_])|\[(?=/?(?:INST|SYS)\])")
+
+
+def break_control_tokens(text: str) -> str:
+    """Put a space into anything a tokenizer could read as a control token (`<|im_end|>`, `</s>`, `[INST]`).
+
+    Source: huggingface/transformers#29279, control-token strings inside user text become control tokens.
+    """
+    return CONTROL_TOKEN.sub(lambda m: m.group() + " ", text)

@@ -239,6 +239,17 @@ class Told:
                 self.logprobs += [value for value in values if isinstance(value, int | float)]
 
 
+def said_in(raw: str, name: str) -> str:
+    """The text of a whole answer that was kept.
+
+    Raises:
+        AttemptError: as for an answer that has just come.
+    """
+    told = Told(name, "")
+    told.take_answer(raw)
+    return told.completion(0).text
+
+
 def _quoted(text: str, limit: int = QUOTED_CHARS) -> str:
     folded = " ".join("".join(c if c.isprintable() else " " for c in text[: limit * 20]).split())
     return folded if len(folded) <= limit else folded[: limit - 1] + "…"

@@ -9,8 +9,8 @@ from brand_voice import answer_files, brief_files, serve, write
 from brand_voice.chat import Chat
 from brand_voice.context import Context
 from brand_voice.errors import ServeError
+from brand_voice.promotion import adapter_of
 from brand_voice.records import AdapterManifest
-from brand_voice.registry import find
 from brand_voice.shipped import shipped
 
 
@@ -52,16 +52,25 @@ def start_base(context: Context, adapter: AdapterManifest) -> serve.StudentServe
 
 def _start(context: Context, adapter: AdapterManifest, names: Sequence[str]) -> serve.StudentServer:
     workspace = context.workspace
-    base = str(shipped("data") / "base-student") if adapter.student == "base-student" else adapter.student
     with context.waiting("start server"):
         return serve.start(
-            base,
+            _base(adapter),
             {name: workspace.adapters / name for name in names},
             context.settings.serve,
             work=workspace.merged,
             log=workspace.server_log,
             notify=context.notify,
         )
+
+
+def load_adapter(context: Context, server: serve.StudentServer, adapter: AdapterManifest) -> None:
+    """Load an adapter into a running server; see `serve.load_adapter`."""
+    serve.load_adapter(server, _base(adapter), context.workspace.adapters / adapter.name)
+
+
+def _base(adapter: AdapterManifest) -> str:
+    """The student an adapter was trained on: a folder or a hub id."""
+    return str(shipped("data") / "base-student") if adapter.student == "base-student" else adapter.student
 
 
 class Batch(NamedTuple):
@@ -83,7 +92,7 @@ def write_batch(context: Context, batch: Batch) -> write.Progress:
     brand, settings = context.brand, context.settings
     answer_files.check_output(batch.out, source=batch.briefs)
     rows = brief_files.read_briefs(batch.briefs, brand=brand.guide, products=brand.products)
-    adapter = find(context.workspace.adapters, brand.guide.id, batch.adapter)
+    adapter = adapter_of(context, batch.adapter)
     job = write.pin_job(
         rows,
         brand.guide,
@@ -95,12 +104,12 @@ def write_batch(context: Context, batch: Batch) -> write.Progress:
     with serving(context, adapter) as server, Chat(server.endpoint(adapter.name)) as chat:
         student = write.Student(chat, lambda: server.is_alive, settings.machine_usd_per_hour)
         steps = write.write(rows, job, brand, student=student, store=context.store)
-        progress = _followed(context, steps, len(rows))
+        progress = followed(context, steps, len(rows))
     answer_files.write_answers(batch.out, context.store.answers(job.id))
     return progress
 
 
-def _followed(context: Context, steps: Iterable[write.Progress], total: int) -> write.Progress:
+def followed(context: Context, steps: Iterable[write.Progress], total: int) -> write.Progress:
     """Draw a job's progress row by row; returns the last one."""
     latest: list[write.Progress] = []
 

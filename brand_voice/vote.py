@@ -1,16 +1,19 @@
 """Blind votes between two writers: which side each stands on, and what the votes say so far.
 
 A *contender* is an adapter's name or a teacher's model. Ties and `both_bad` are counted and reported, the win rate is
-of the decisive votes alone. The decision aimed at is non-inferiority: the first contender wins at most `MARGIN` less
-often than half. People look after every vote, which makes a false decision likelier each time: a decision therefore
-takes a wider interval, and a minimum of votes. This module asks nobody and stores nothing.
+of the decisive votes alone. The decision aimed at is non-inferiority: the first contender wins at most a margin less
+often than half, `MARGIN` unless another is given. People look after every vote, which makes a false decision likelier
+each time: a decision therefore takes a wider interval, and a minimum of votes. This module asks nobody and stores
+nothing.
 """
 
 import math
 import random
 from collections import Counter
 from collections.abc import Iterable, Sequence
+from typing import Literal
 
+from brand_voice.evidence import VoteFigures
 from brand_voice.rates import Rate
 from brand_voice.records import Ballot, Record
 
@@ -55,6 +58,7 @@ class Result(Record):
     longer: Rate
     """Decisive votes for the longer text, of those where one is longer."""
     channels: tuple[Slice, ...]
+    margin: float = MARGIN
 
     @property
     def votes(self) -> int:
@@ -62,12 +66,12 @@ class Result(Record):
         return self.wins.of + self.ties + self.both_bad
 
     @property
-    def verdict(self) -> str | None:
+    def verdict(self) -> Literal["no worse", "worse"] | None:
         """`no worse`, `worse`, or none while there are few votes or the 99% interval still spans the margin."""
         if self.wins.of < DESCRIPTIVE_BELOW:
             return None
         low, high = self.wins.interval_at(DECISION_Z)
-        line = 0.5 - MARGIN
+        line = 0.5 - self.margin
         return "no worse" if low > line else "worse" if high < line else None
 
     @property
@@ -80,7 +84,7 @@ class Result(Record):
         if self.verdict is not None:
             return 0
         share = self.wins.share if self.wins.of >= DESCRIPTIVE_BELOW else 0.5
-        distance = abs(share - (0.5 - MARGIN)) or 0.01
+        distance = abs(share - (0.5 - self.margin)) or 0.01
         needed = math.ceil(POWER_FACTOR * share * (1 - share) / distance**2)
         return max(1, needed - self.wins.of)
 
@@ -95,7 +99,7 @@ def first_is_left(first: str, second: str, ballots: Iterable[Ballot], rng: rando
     return counts[first] < counts[second] if counts[first] != counts[second] else rng.random() < 0.5
 
 
-def tally(first: str, second: str, ballots: Iterable[Ballot]) -> Result:
+def tally(first: str, second: str, ballots: Iterable[Ballot], *, margin: float = MARGIN) -> Result:
     """Count the votes on two contenders; ballots of others are left out."""
     ours = [ballot for ballot in ballots if {ballot.left, ballot.right} == {first, second}]
     decisive = [ballot for ballot in ours if ballot.vote.choice in ("left", "right")]
@@ -110,6 +114,23 @@ def tally(first: str, second: str, ballots: Iterable[Ballot]) -> Result:
         left=Rate(hits=said["left"], of=len(decisive)),
         longer=Rate(hits=sum(_is_longer_chosen(ballot) for ballot in uneven), of=len(uneven)),
         channels=tuple(_slice(first, channel, ours) for channel in sorted({ballot.channel for ballot in ours})),
+        margin=margin,
+    )
+
+
+def vote_figures(ballots: Iterable[Ballot], candidate: str, reference: str, margin: float) -> VoteFigures:
+    """What the votes say of a candidate, for a report: decided at the report's own margin, by the wider interval."""
+    result = tally(candidate, reference, ballots, margin=margin)
+    low, high = result.wins.interval_at(DECISION_Z)
+    return VoteFigures(
+        wins=result.wins,
+        low=low,
+        high=high,
+        ties=result.ties,
+        both_bad=result.both_bad,
+        margin=margin,
+        verdict=result.verdict,
+        needed=result.votes_to_go,
     )
 
 

@@ -45,6 +45,11 @@ class Workspace(NamedTuple):
         return self.root / "samples"
 
     @property
+    def calibrations(self) -> Path:
+        """What each adapter's certainty is worth: one file an adapter."""
+        return self.root / "calibrations"
+
+    @property
     def evaluations(self) -> Path:
         """Reports."""
         return self.root / "evaluations"

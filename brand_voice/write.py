@@ -31,6 +31,8 @@ CHUNK_S = 1.0
 OF_THE_ROW: frozenset[FailureKind] = frozenset({"cut_off", "empty", "refused", "rejected"})
 """Failures that say something about a row; too many of the others say that the server is gone."""
 
+WRITERS = {"student": "by the student", "best_of": "best of several", "teacher": "by the teacher"}
+
 
 class Student(NamedTuple):
     """Who answers."""
@@ -74,6 +76,8 @@ class Progress(NamedTuple):
     """Wall time of this run."""
     cost_usd: float | None
     """Of this run."""
+    writers: dict[str, int]
+    """Answers by whose text they are, where a cascade decided."""
 
     @property
     def is_partial(self) -> bool:
@@ -120,7 +124,7 @@ def write(rows: Sequence[Row], job: Job, brand: BrandFolder, *, student: Student
         ServeError: the server died; what was answered is stored.
     """
     desk = Desk(rows, store.start_job(job), brand, student.is_alive)
-    ledger = _Ledger(desk, store, student.machine_usd_per_hour)
+    ledger = Ledger(desk, store, student.machine_usd_per_hour)
     desk.reuse(store.answers(job.id))
     ledger.add(desk.invalid())
     try:
@@ -153,6 +157,8 @@ def summary(progress: Progress) -> str:
         told.append(
             f"{progress.asked} texts asked for, {progress.unblocked / progress.asked:.0%} without blocking findings"
         )
+    if progress.writers:
+        told.append(", ".join(f"{number} {WRITERS[by]}" for by, number in progress.writers.items()))
     minutes, seconds = divmod(round(progress.seconds), 60)
     told.append(f"{minutes}m{seconds:02}s" if minutes else f"{seconds}s")
     if progress.cost_usd is not None:
@@ -160,14 +166,14 @@ def summary(progress: Progress) -> str:
     return ", ".join(told)
 
 
-class _Ledger:
+class Ledger:
     """Answers not yet committed, and the machine's time since the last commit."""
 
     def __init__(self, desk: Desk, store: Store, usd_per_hour: float | None) -> None:
         self._desk = desk
         self._store = store
         self._usd_per_hour = usd_per_hour
-        self._cost_usd = 0.0
+        self._cost_usd: float | None = None if usd_per_hour is None else 0.0
         self._waiting: list[Answer] = []
         self._started = self._committed = time.monotonic()
 
@@ -186,10 +192,10 @@ class _Ledger:
         moment = time.monotonic()
         written = [answer for answer in self._waiting if answer.status != "invalid"]
         if written and self._usd_per_hour is not None:
-            cost_usd = (moment - self._committed) / 3_600 * self._usd_per_hour
-            self._cost_usd += cost_usd
-            share = {"cost_usd": cost_usd / len(written)}
-            self._waiting = [a if a.status == "invalid" else a.model_copy(update=share) for a in self._waiting]
+            share_usd = (moment - self._committed) / 3_600 * self._usd_per_hour / len(written)
+            self._waiting = [a if a.status == "invalid" else _dearer(a, share_usd) for a in self._waiting]
+        costs_usd = [answer.cost_usd for answer in self._waiting if answer.cost_usd is not None]
+        self._cost_usd = sum(costs_usd, self._cost_usd or 0.0) if costs_usd else self._cost_usd
         self._store.save_answers(self._waiting)
         self._desk.keep(self._waiting)
         if written:
@@ -209,5 +215,11 @@ class _Ledger:
             asked=desk.asked,
             unblocked=desk.unblocked,
             seconds=moment - self._started,
-            cost_usd=None if self._usd_per_hour is None else self._cost_usd,
+            cost_usd=self._cost_usd,
+            writers=dict(+desk.writers),
         )
+
+
+def _dearer(answer: Answer, usd: float) -> Answer:
+    """The answer with its share of the machine's time on top of what was paid for it."""
+    return answer.model_copy(update={"cost_usd": usd + (answer.cost_usd or 0.0)})

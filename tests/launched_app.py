@@ -58,6 +58,15 @@ class EchoStudent(BaseHTTPRequestHandler):
         events += [{"choices": [{"delta": {}, "finish_reason": "stop"}]}, {"choices": [], "usage": usage}]
         if body.get("logprobs"):
             events[0]["choices"][0]["logprobs"] = {"content": [{"token": "a", "logprob": LOGPROB}]}
+        if not body.get("stream"):
+            choice = {"message": {"content": text}, "finish_reason": "stop"}
+            choice |= {"logprobs": {"content": [{"token": "a", "logprob": LOGPROB}]}} if body.get("logprobs") else {}
+            payload = json.dumps({"choices": [choice], "usage": usage}).encode()
+            self.send_response(200)
+            self.send_header("Content-Length", str(len(payload)))
+            self.end_headers()
+            self.wfile.write(payload)
+            return
         self.close_connection = True
         self.send_response(200)
         self.send_header("Content-Type", "text/event-stream")
@@ -76,7 +85,7 @@ class App(NamedTuple):
 @contextmanager
 def launched(workspace: Path, **changes: Any) -> Iterator[App]:
     student = changes.pop("student", None)
-    settings = Settings(**changes)
+    settings = Settings(student=changes.pop("base", None), **changes)
     with Session(Workspace(workspace), settings, brand="tidewater", student=student) as session:
         page = launch(session, opens_browser=False)
         try:

@@ -32,7 +32,7 @@ def main() -> int:
     with tempfile.TemporaryDirectory() as name, sync_playwright() as playwright:
         expect.set_options(timeout=180_000)
         copy = Path(name) / "workspace"
-        shutil.copytree(options.workspace, copy, ignore=shutil.ignore_patterns("server.json", "snapshots", "runs"))
+        shutil.copytree(options.workspace, copy, ignore=shutil.ignore_patterns("server.json", "runs"))
         with launched(copy) as app, playwright.chromium.launch(executable_path=CHROMIUM, args=FLAGS) as chromium:
             for scheme, width in LOOKS:
                 page = chromium.new_page(color_scheme=scheme, viewport={"width": width, "height": 900})
@@ -64,6 +64,9 @@ def _take(page: Page, out: Path, look: str) -> None:
     box(page, "review-reviewer").fill("Mia")
     expect(box(page, "review-copy")).not_to_have_value("")
     _picture(page, out / f"review-{look}.png")
+    page.get_by_role("tab", name="Models").click()
+    expect(page.locator("#models-focus section")).to_be_visible()
+    _picture(page, out / f"models-{look}.png")
 
 
 def _picture(page: Page, path: Path) -> None:

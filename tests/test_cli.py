@@ -23,8 +23,9 @@ from brand_voice.store.store import Store
 Result = subprocess.CompletedProcess[str]
 COMMAND = [sys.executable, "-c", "from brand_voice.cli.main import main; main()"]
 COMMANDS = (
-    "demo brand generate screen import review rules snapshot distill serve write evaluate status app people".split()
-)
+    "demo brand generate screen import review rules snapshot distill serve write evaluate calibrate status app people "
+    "adapters promote rollback history refresh next"
+).split()
 
 
 @pytest.fixture

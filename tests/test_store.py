@@ -595,7 +595,7 @@ def a_folder(path: Path) -> None:
     [
         (not_a_database, "is not a database"),
         (another_program, "another program"),
-        (newer_version, "has schema 9999; this brand_voice knows up to 000"),
+        (newer_version, "has schema 9999; this brand_voice knows up to 00"),
         (damaged, "is damaged"),
         (a_folder, "cannot be opened"),
     ],

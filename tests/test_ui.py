@@ -67,6 +67,7 @@ def review_tab(page: Page, reviewer: str = "Mia") -> Page:
 
 
 def in_focus(page: Page, draft: Draft) -> None:
+    expect(box(page, "review-draft-id")).to_have_value(draft.id)
     expect(box(page, "review-copy")).to_have_value(draft.text)
 
 

@@ -9,7 +9,9 @@ from pathlib import Path
 import pytest
 from launched_app import HOSTILE, App, EchoStudent, box, choose, copy_of, example, launched, says, shown, write
 from playwright.sync_api import Page, expect
+from shelf import file_report, shelve
 
+from brand_voice.live import Promotion
 from brand_voice.recorded import LoopbackServer
 from brand_voice.serve import ServerAddress, StudentServer
 from brand_voice.shipped import shipped
@@ -89,6 +91,19 @@ def test_a_hostile_brief_is_written_compared_and_reviewed_as_plain_text(app: App
     box(page, "review-search").fill(f"absent {HOSTILE}")
     box(page, "review-search").press("Enter")
     says(page, "review-position", "that fits the filters")
+
+
+def test_hostile_models_are_shown_as_plain_text(app: App, watched: Page) -> None:
+    workspace, page = app.session.workspace, watched
+    old, new = (shelve(workspace, number, said=HOSTILE).name for number in (1, 2))
+    file_report(workspace, old, "not_yet", 0.6, said=HOSTILE)
+    promoted = Promotion(brand="tidewater", act="promote", adapter=old, canary=f"gone{HOSTILE}", by=HOSTILE)
+    app.session.store.promote(promoted.model_copy(update={"reason": HOSTILE, "share": 0.1}))
+    page.get_by_role("tab", name="Models").click()
+    for part in ("standing", "adapters", "focus", "history"):
+        expect(page.locator(f"#models-{part}")).to_contain_text("<script>window.owned=1</script>")
+    choose(page, "models-adapter", new)
+    expect(page.locator("#models-focus")).to_contain_text("No report yet")
 
 
 def test_an_endless_line_is_refused_in_words_and_the_page_goes_on(app: App, watched: Page) -> None:

@@ -132,13 +132,21 @@ def write(
     out: Annotated[Path | None, typer.Option("--out", "-o", help="JSONL or CSV to write.")] = None,
     variants: Annotated[int, typer.Option(min=1, max=20, help="Texts a brief; near-duplicates are left out.")] = 1,
     best_of: Annotated[int, typer.Option(min=1, max=16, help="Ask so often for each text, deliver the best.")] = 1,
-    adapter: Annotated[str | None, typer.Option(help="An adapter; the newest by default.")] = None,
+    adapter: Annotated[str | None, typer.Option(help="An adapter; the live one by default, else the newest.")] = None,
+    cascade: Annotated[
+        bool,
+        typer.Option("--cascade", help="For blocked or uncertain texts: best of several, then the teacher."),
+    ] = False,
+    max_cost_usd: Annotated[
+        float | None, typer.Option(min=0, help="With --cascade: cap on the teacher's cost.")
+    ] = None,
     template: Annotated[bool, typer.Option("--template", help="Print an example CSV and stop.")] = False,
     workspace: WorkspaceOption = DEFAULT_WORKSPACE,
     config: ConfigOption = None,
 ) -> None:
     """Let the student write a batch: text, findings, model, tokens, latency and cost for every row."""
     from brand_voice.brief_files import template as example
+    from brand_voice.cascade_batch import write_batch as write_cascade
     from brand_voice.student import Batch, write_batch
     from brand_voice.write import Takes, summary
 
@@ -146,9 +154,12 @@ def write(
         if template:
             typer.echo(example(context.brand.guide, context.brand.products), nl=False)
             return
+        if max_cost_usd is not None and not cascade:
+            raise typer.BadParameter("--max-cost-usd caps the teacher of --cascade; the student costs no calls")
         if briefs is None or out is None:
             raise typer.BadParameter("give the briefs and --out FILE, or --template for an example")
-        progress = write_batch(context, Batch(briefs, out, Takes(variants, best_of), adapter))
+        batch = Batch(briefs, out, Takes(variants, best_of), adapter)
+        progress = write_cascade(context, batch, max_cost_usd) if cascade else write_batch(context, batch)
     notify(summary(progress))
     raise typer.Exit(3 if progress.is_partial else 0)
 

@@ -184,6 +184,19 @@ class Queue(Part):
             queries = _in_order(connection, query, narrowed.key, after=after, before=before)
             return next(iter(_leased(connection, holder, *queries, limit=1)), None)
 
+    def free_after(
+        self, draft_id: str, brand: str, holder: str, *, narrowed: Narrowed = EVERYTHING
+    ) -> QueueItem | None:
+        """What `claim` after a draft would give a holder now; nothing is leased.
+
+        Raises:
+            StoreError: no such draft.
+        """
+        query = drafts_with_briefs().where(*narrowed.conditions(brand), _is_free(holder))
+        with self._database.read() as connection:
+            queries = _in_order(connection, query, narrowed.key, after=draft_id)
+            return next(iter(_items(connection, *queries, limit=1)), None)
+
     def claim_list(
         self, brand: str, holder: str, *, narrowed: Narrowed = EVERYTHING, limit: int
     ) -> tuple[QueueItem, ...]:

@@ -174,6 +174,7 @@ attempts = Table(
     Column("finished_at", Text),
 )
 Index("attempts_by_draft", attempts.c.draft_id)
+Index("attempts_by_endpoint", attempts.c.endpoint, attempts.c.began_at)
 
 jobs = Table(
     "jobs",
@@ -205,6 +206,8 @@ answers = Table(
     Column("tokens", Integer),
     Column("latency_ms", Float),
     Column("cost_usd", Float),
+    Column("by", Text),
+    Column("why", Text),
 )
 
 people = Table(
@@ -217,6 +220,17 @@ people = Table(
     Column("is_active", Boolean, nullable=False),
     Column("created_at", Text, nullable=False),
     CheckConstraint("role IN ('copywriter', 'reviewer', 'admin')", name="role_known"),
+)
+
+api_keys = Table(
+    "api_keys",
+    metadata,
+    Column("key", Text, primary_key=True),
+    Column("name", Text, nullable=False),
+    Column("hash", Text, nullable=False, unique=True),
+    Column("per_minute", Integer),
+    Column("is_active", Boolean, nullable=False),
+    Column("created_at", Text, nullable=False),
 )
 
 promotions = Table(

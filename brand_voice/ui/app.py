@@ -19,11 +19,13 @@ from brand_voice.chat import LOOPBACK
 from brand_voice.errors import ServeError
 from brand_voice.serve import StudentServer
 from brand_voice.settings import Settings
-from brand_voice.ui import keys
+from brand_voice.ui import ahead, keys
 from brand_voice.ui.access import check_roles
 from brand_voice.ui.compare_tab import build_compare_tab
 from brand_voice.ui.door import Door, Gate
 from brand_voice.ui.header import build_header
+from brand_voice.ui.models_tab import build_models_tab
+from brand_voice.ui.models_view import MODELS_CSS
 from brand_voice.ui.review_tab import build_review_tab
 from brand_voice.ui.session import Session
 from brand_voice.ui.theme import CSS, theme
@@ -52,6 +54,8 @@ def build_app(session: Session) -> gr.Blocks:
                 build_compare_tab(session, page, compare, reviewer)
             with gr.Tab("Review", id="review", elem_id="tab-review") as review:
                 build_review_tab(session, page, review, reviewer)
+            with gr.Tab("Models", id="models") as models:
+                build_models_tab(session, page, models, reviewer)
         wire_tour(tour, session, page, tabs)
     check_roles(page)
     return page
@@ -134,8 +138,8 @@ def _launch_options(session: Session) -> dict[str, Any]:
         "blocked_paths": [str(session.workspace.root.resolve())],
         "max_file_size": MAX_FILE_SIZE,
         "theme": theme(),
-        "css": CSS + TOUR_CSS,
-        "head": keys.head() + TOUR_HEAD,
+        "css": CSS + MODELS_CSS + TOUR_CSS,
+        "head": keys.head() + ahead.SCRIPT + TOUR_HEAD,
     }
 
 

@@ -122,7 +122,7 @@ def build_at_hand(session: Session, sides: Sequence[Side]) -> AtHand:
 
 
 def _row(kept: Kept) -> dict[str, object]:
-    brief, draft, _ = kept.written
+    brief, draft, *_ = kept.written
     return {
         **{"brand": brief.brand, "channel": brief.channel, "locale": brief.locale, "product": brief.product.name},
         **{"key_message": brief.key_message, "text": kept.text.strip()},

@@ -43,7 +43,11 @@ class BriefView(NamedTuple):
 def build_brief_view() -> BriefView:
     """Lay the fields out under a heading."""
     gr.HTML("<h2>Brief</h2>", padding=False, elem_classes="bv-title")
-    return BriefView({label: quiet(label, show_label=True) for label in FIELDS})
+    return BriefView({label: quiet(label, elem_id=_id(label), show_label=True) for label in FIELDS})
+
+
+def _id(label: str) -> str:
+    return f"read-{label.lower().replace(' ', '-')}"
 
 
 def _said(brief: Brief) -> dict[str, str]:

@@ -12,11 +12,12 @@ from typing import Literal
 import gradio as gr
 
 from brand_voice.errors import BrandVoiceError, ConflictError, InputError
-from brand_voice.records import Brief, Finding, Review, Screening, Verdict
+from brand_voice.records import Brief, Draft, Finding, Review, Screening, Verdict
 from brand_voice.review import review
 from brand_voice.screen.similar import masked, nearest
-from brand_voice.store.queue import Other, QueueItem
+from brand_voice.store.queue import Narrowed, Other, QueueItem
 from brand_voice.ui.access import name_of
+from brand_voice.ui.ahead import parcel
 from brand_voice.ui.brief_form import Values
 from brand_voice.ui.copy_view import counter, difference, marked, sentences, spoken, told
 from brand_voice.ui.review_parts import ReviewTab
@@ -174,9 +175,17 @@ class ReviewDesk:
         return self._empty(values, request)
 
     def _claim(self, values: Values, request: gr.Request, **place: str | None) -> QueueItem | None:
-        filters = self._tab.filters
-        narrowed = filters.narrowed(values)._replace(skipped=tuple(values[self._tab.skipped]))
-        return self._store.claim(values[filters.brand], holder(request), narrowed=narrowed, **place)
+        brand = values[self._tab.filters.brand]
+        return self._store.claim(brand, holder(request), narrowed=self._narrowed(values), **place)
+
+    def _ahead(self, values: Values, request: gr.Request, draft: Draft) -> str:
+        """What the page will show after a draft, if nobody takes that away; nothing at the end of the queue."""
+        brand = values[self._tab.filters.brand]
+        item = self._store.free_after(draft.id, brand, holder(request), narrowed=self._narrowed(values))
+        return parcel(draft, self._tab.boxes, self._focus(values, item)) if item else ""
+
+    def _narrowed(self, values: Values) -> Narrowed:
+        return self._tab.filters.narrowed(values)._replace(skipped=tuple(values[self._tab.skipped]))
 
     def _empty(self, values: Values, request: gr.Request) -> Values:
         tab = self._tab
@@ -210,18 +219,22 @@ class ReviewDesk:
             **self._told(""),
         }
 
-    def context(self, values: Values) -> Values:
-        """Where the draft in focus stands, the other texts for its brief, and the approved one most like it."""
+    def context(self, values: Values, request: gr.Request) -> Values:
+        """Where the draft in focus stands, the other texts for its brief, the approved one most like it, the next."""
         tab = self._tab
         item = self._store.item(values[tab.draft_id])
         if item is None:
-            return {tab.position: self._nothing(values), tab.others: "", tab.nearest: ""}
+            return {tab.position: self._nothing(values), tab.others: "", tab.nearest: "", tab.ahead: ""}
         others = (f"{_status(other)}: {other.text}" for other in self._store.others(item.draft.id))
         approved = self._store.approved_texts(item.draft.brand, item.brief.channel, but=item.brief.hash)
         found = nearest(masked(item.draft.text, item.brief), approved)
         like = f"{found[1]:.0%} alike: {approved[found[0]]}" if found else ""
-        position = self._position(values, item.draft.id)
-        return {tab.position: position, tab.others: "\n".join(others), tab.nearest: like}
+        return {
+            tab.position: self._position(values, item.draft.id),
+            tab.others: "\n".join(others),
+            tab.nearest: like,
+            tab.ahead: self._ahead(values, request, item.draft),
+        }
 
     def _position(self, values: Values, draft_id: str) -> str:
         filters = self._tab.filters

@@ -47,11 +47,18 @@ class ReviewTab(NamedTuple):
     """The other texts for the same brief."""
     nearest: gr.Textbox
     """The approved text most like this one."""
+    ahead: gr.Textbox
+    """What the next draft will show, unseen."""
     bulk: BulkView
     decided: gr.State
     """What this page decided, the last act last: for each the ids and revisions, one or a list of them at once."""
     skipped: gr.State
     """Ids of what this page skipped."""
+
+    @property
+    def boxes(self) -> tuple[gr.Textbox, ...]:
+        """What is written ahead of the answer when the next draft comes: its brief and its text, and no identity."""
+        return (*self.brief.components, self.who, self.copy, self.count, self.findings, self.note)
 
     @property
     def focus(self) -> set[gr.Component]:
@@ -89,7 +96,7 @@ def build_review_parts(session: Session) -> ReviewTab:
                 nearest = quiet("Nearest approved text", elem_id="review-nearest", show_label=True)
         with gr.Column(scale=7, min_width=300, elem_classes="bv-card"):
             gr.HTML("<h2>Copy</h2>", padding=False, elem_classes="bv-title")
-            who = quiet("Author", subdued=True)
+            who = quiet("Author", elem_id="review-who", subdued=True)
             marked = copy_text("As written", "review-marked", SEVERITY_COLOURS)
             copy = gr.Textbox(
                 label="Text", lines=3, max_lines=14, interactive=True, elem_id="review-copy", elem_classes="bv-edit"
@@ -110,6 +117,7 @@ def build_review_parts(session: Session) -> ReviewTab:
                 next_ = gr.Button("Next (J)", size="sm", elem_id="review-next", min_width=80)
         draft_id = gr.Textbox(visible="hidden", placeholder=" ", elem_id="review-draft-id", label="Draft")
         revision = gr.Textbox(visible="hidden", elem_id="review-revision", label="Reviews of it so far")
+        ahead = gr.Textbox(visible="hidden", elem_id="review-ahead", label="The next draft")
     return ReviewTab(
         filters=filters,
         reviewer=reviewer,
@@ -135,6 +143,7 @@ def build_review_parts(session: Session) -> ReviewTab:
         revision=revision,
         others=others,
         nearest=nearest,
+        ahead=ahead,
         bulk=bulk,
         decided=gr.State([]),
         skipped=gr.State([]),

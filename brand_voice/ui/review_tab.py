@@ -6,6 +6,7 @@ import gradio as gr
 
 from brand_voice.records import Verdict
 from brand_voice.ui.access import Declare, Handler, name_of
+from brand_voice.ui.ahead import settle
 from brand_voice.ui.brief_form import Values
 from brand_voice.ui.bulk import BulkDesk
 from brand_voice.ui.bulk_view import COUNTED
@@ -41,16 +42,21 @@ def build_review_tab(session: Session, page: gr.Blocks, tab_item: gr.Tab, rememb
     _wire_both(tab, tab_item, (desk, bulk), reviewer)
     offer.wire(page, tab.filters.brand, tab_item.select, imported.change)
     offer.loaded.change(reviewer(desk.resume), at, moved, api_name="review_loaded", **options)
-    tab.next.click(reviewer(desk.step("next")), at, moved, api_name="review_next", **options)
+    onward = [
+        tab.next.click(reviewer(desk.step("next")), at, moved, api_name="review_next", **options),
+        tab.skip.click(reviewer(desk.skip), at, moved, api_name="review_skip", **options),
+    ]
     tab.previous.click(reviewer(desk.step("previous")), at, moved, api_name="review_previous", **options)
-    tab.skip.click(reviewer(desk.skip), at, moved, api_name="review_skip", **options)
     said = {*at, tab.revision, tab.reasons, tab.note, tab.reviewer, tab.decided}
     decided = {*moved, tab.decided}
     buttons: dict[Verdict, gr.Button] = {"approve": tab.approve, "edit": tab.edit, "reject": tab.reject}
     for verdict, button in buttons.items():
-        button.click(reviewer(desk.decide(verdict)), said, decided, api_name=f"review_{verdict}", **options)
+        event = button.click(reviewer(desk.decide(verdict)), said, decided, api_name=f"review_{verdict}", **options)
+        onward.append(event)
+    for event in onward:
+        event.then(None, [*tab.boxes], None, js=settle(tab.boxes))
     tab.undo.click(reviewer(desk.undo), said, decided, api_name="review_undo", **options)
-    beside, aside = {tab.position, tab.others, tab.nearest}, {*tab.filters, tab.draft_id}
+    beside, aside = {tab.position, tab.others, tab.nearest, tab.ahead}, {*tab.filters, tab.draft_id, tab.skipped}
     tab.draft_id.change(reviewer(desk.context), aside, beside, api_name="review_context", **options)
     # Not `input`: Gradio 6.31 swallows the first one after an update, so a pasted text would go unchecked.
     tab.copy.change(

@@ -23,10 +23,11 @@ from brand_voice.errors import InputError
 from brand_voice.generate import Request, requests, stream
 from brand_voice.guide import Brand
 from brand_voice.loop import teacher_endpoint
+from brand_voice.promotion import adapter_of
 from brand_voice.prompts import student_messages, teacher_messages
 from brand_voice.recorded import candidates_recorded
 from brand_voice.records import MAX_COPY_CHARS, Author, Brief, Draft, Message, Sampling, Screening
-from brand_voice.registry import adapters, find
+from brand_voice.registry import adapters
 from brand_voice.screen.screening import Screener
 from brand_voice.screen.similar import nearest
 from brand_voice.settings import RECORDED, Settings
@@ -61,6 +62,8 @@ class Written(NamedTuple):
     brief: Brief
     draft: Draft
     screening: Screening
+    why: str = ""
+    """Whose text it is and why, where a cascade decided."""
 
 
 class Kept(NamedTuple):
@@ -115,7 +118,7 @@ class Session:
         self.access = Access(self.store)
         self.errands = Errands()
         self._opened.callback(self.errands.close)
-        self.student = StudentSeat(student)
+        self.student = StudentSeat(student, lambda brand: self.store.standing(brand).live)
         self._opened.callback(self.student.close)
         self.seat_student(self.first_brand.guide.id)
 
@@ -180,7 +183,7 @@ class Session:
                 self.first_brand = folder
 
     def seat_student(self, brand: str) -> None:
-        """Attach to the workspace's server, or start one for the brand's newest adapter, if nobody sits there."""
+        """Attach to the workspace's server, or start one for the brand's adapter, if nobody sits there."""
         with self._lock:
             if not self.student.is_empty:
                 return
@@ -191,7 +194,7 @@ class Session:
                 self.student.start(lambda: self._start_student(brand))
 
     def writer(self, contender: str, brand: str) -> Writer:
-        """Who writes for a brand: `teacher`, `student` (the newest adapter that is served), or an adapter by name.
+        """Who writes for a brand: `teacher`, `student` (the live adapter, else the newest), or an adapter by name.
 
         Raises:
             BrandVoiceError: nobody does at present; the message says why.
@@ -204,7 +207,7 @@ class Session:
         return Writer("student", chat, settings.student_sampling, student_messages, adapter=chat.endpoint.model)
 
     def contenders(self, brand: str) -> tuple[str, ...]:
-        """Who can be asked for a brand now: the adapters that are served, the newest first, and the teacher."""
+        """Who can be asked for a brand now: the adapters that are served, the live one first, and the teacher."""
         return (*reversed(self.student.adapters(brand)), TEACHER)
 
     def answered(self, contender: str, brief: Brief) -> Draft:
@@ -315,7 +318,7 @@ class Session:
 
     def _version(self, kept: Kept) -> Written:
         """A person's version of a text, as a draft of its own; the terms of whoever wrote the original hold for it."""
-        brief, original, _ = kept.written
+        brief, original, *_ = kept.written
         permitted = original.distillation_permitted
         draft = draft_of_person(brief, kept.text).model_copy(update={"distillation_permitted": permitted})
         return Written(brief, draft, kept.screening.model_copy(update={"draft_id": draft.id}))
@@ -352,8 +355,8 @@ class Session:
             return self._teachers[key]
 
     def _start_student(self, brand: str) -> serve.StudentServer:
-        adapter = find(self.workspace.adapters, brand)
-        server = start_server(self.context(brand), adapter)
+        context = self.context(brand)
+        server = start_server(context, adapter_of(context))
         serve.publish(server, self.workspace.server_file)
         return server
 

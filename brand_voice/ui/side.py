@@ -12,6 +12,7 @@ import gradio as gr
 from brand_voice.errors import BrandVoiceError, ChatError
 from brand_voice.records import Brief, Draft
 from brand_voice.ui.brief_form import Values
+from brand_voice.ui.cascades import CASCADE, TITLE, Cascades
 from brand_voice.ui.copy_view import counter, fixed, fixes, highlighted, marked, sentences, spoken, told
 from brand_voice.ui.parts import copy_text, offered, quiet
 from brand_voice.ui.session import TEACHER, Kept, Session
@@ -23,6 +24,7 @@ class Side(NamedTuple):
     """One side's components."""
 
     session: Session
+    cascades: Cascades
     contender: gr.State
     """Who sits here, or None."""
     title: gr.Textbox
@@ -39,6 +41,8 @@ class Side(NamedTuple):
     """What a rule would put instead; choosing it does it."""
     count: gr.Textbox
     figures: gr.Textbox
+    why: gr.Textbox
+    """Whose text it is and why, where a cascade decided."""
     findings: gr.Textbox
     take: gr.Button
     """Copies the text; pressable while there is one."""
@@ -71,8 +75,10 @@ class Side(NamedTuple):
         """Who would write, or why nobody can."""
         if contender is None:
             return {self.title: "", self.who: "", self.problem: ""}
-        title = "Teacher" if contender == TEACHER else "Student"
+        title = {TEACHER: "Teacher", CASCADE: TITLE}.get(contender, "Student")
         try:
+            if contender == CASCADE:
+                return {self.title: title, self.who: self.cascades.who(brand), self.problem: ""}
             writer = self.session.writer(contender, brand)
         except BrandVoiceError as error:
             return {self.title: title, self.who: ""} | self._problem(error)
@@ -157,6 +163,7 @@ class Side(NamedTuple):
             self.copy: kept.text,
             self.token: token,
             self.figures: self._figures(kept.written.draft),
+            self.why: kept.written.why,
             self.take: gr.Button(interactive=True),
             self.send: gr.Button(interactive=True),
             self.sent: "",
@@ -175,7 +182,7 @@ class Side(NamedTuple):
         rests = gr.Button(interactive=False)
         return {
             **dict.fromkeys((self.problem, self.copy, self.count, self.figures, self.findings, self.sent), ""),
-            **dict.fromkeys((self.tokens, self.token, self.nearest), ""),
+            **dict.fromkeys((self.tokens, self.token, self.nearest, self.why), ""),
             self.load: rests,
             self.take: rests,
             self.send: rests,
@@ -213,7 +220,7 @@ class Side(NamedTuple):
         return " · ".join(filter(None, (seconds, tokens, cost)))
 
 
-def build_side(number: int, session: Session) -> Side:
+def build_side(number: int, session: Session, cascades: Cascades) -> Side:
     """Lay the side of that number out; every part's id is `side-NUMBER-` and its name."""
     id_ = f"side-{number}"
     with gr.Column(elem_id=id_, elem_classes="bv-card bv-side", min_width=300):
@@ -237,6 +244,7 @@ def build_side(number: int, session: Session) -> Side:
         findings = quiet("Findings", elem_id=f"{id_}-findings", show_label=True)
         fix = gr.Radio([], label="Fix", elem_id=f"{id_}-fixes", elem_classes="bv-chips", container=False)
         figures = quiet("Time, tokens, cost", elem_id=f"{id_}-figures", subdued=True)
+        why = quiet("Why this text", elem_id=f"{id_}-why", subdued=True)
         with gr.Row(elem_classes="bv-few"):
             take = offered("Copy", f"{id_}-take")
             send = offered("Send to review", f"{id_}-send")
@@ -246,6 +254,7 @@ def build_side(number: int, session: Session) -> Side:
         contender, nearest = gr.State(None), gr.State("")
     return Side(
         session=session,
+        cascades=cascades,
         contender=contender,
         title=title,
         who=who,
@@ -257,6 +266,7 @@ def build_side(number: int, session: Session) -> Side:
         fixes=fix,
         count=count,
         figures=figures,
+        why=why,
         findings=findings,
         take=take,
         send=send,

@@ -15,8 +15,11 @@ from brand_voice.serve import StudentServer
 class StudentSeat:
     """One student server, shared by all pages; safe for threads."""
 
-    def __init__(self, server: StudentServer | None = None) -> None:
+    def __init__(
+        self, server: StudentServer | None = None, live: Callable[[str], str | None] = lambda _brand: None
+    ) -> None:
         self._server = server
+        self._live = live
         self._error: BrandVoiceError | None = None
         self._starting: threading.Thread | None = None
         self._chats: dict[str, Chat] = {}
@@ -51,12 +54,14 @@ class StudentSeat:
             self._error = error
 
     def adapters(self, brand: str) -> tuple[str, ...]:
-        """The brand's adapters that are served, the oldest first; names carry the date they were made on."""
+        """The brand's adapters that are served, the oldest first, but the live one last; names carry their date."""
         models = self._server.models if self._server is not None and self._server.is_alive else ()
-        return tuple(sorted(model for model in models if model.startswith(f"{brand}@")))
+        live = self._live(brand)
+        ours = (model for model in models if model.startswith(f"{brand}@"))
+        return tuple(sorted(ours, key=lambda model: (model == live, model)))
 
     def chat(self, brand: str, adapter: str | None = None) -> Chat:
-        """The student of a brand: an adapter by name, or the newest that is served.
+        """The student of a brand: an adapter by name, or the live one, else the newest that is served.
 
         Raises:
             BrandVoiceError: nobody answers for this brand now; the remedy says how to change that.

@@ -221,6 +221,8 @@ body:has(#review-bulk-size :is(textarea, input):not(:placeholder-shown)) :is(.bv
 #keys dl { margin: 0; }
 #keys dl div { display: grid; grid-template-columns: 104px 1fr; gap: 12px; padding: 2px 0; font-size: 13px; }
 #keys dd { margin: 0; }
+/* What was marked in the draft before, while the next one is shown ahead of the answer. */
+body.bv-ahead :is(#review-marked, #review-difference) { visibility: hidden; }
 kbd { font-family: var(--font-mono); font-size: 12px; padding: 1px 5px; border-radius: 4px;
   border: 1px solid var(--border-color-primary); background: var(--background-fill-secondary); color: inherit; }
 /* A few small buttons side by side, and what is there only while they can be pressed. */

@@ -141,11 +141,11 @@ def steps_for(session: Session) -> tuple[Step, ...]:
             "Your name stands on every verdict. Copy you own already comes in at the bottom of this tab.",
         ),
         Step(
-            "review",
+            "models",
             "What comes of it",
-            "Approved copy trains the student. In a terminal: "
-            f"<code>brand-voice snapshot --brand {brand}</code>, <code>brand-voice distill --brand {brand}</code>, "
-            "then start the app again and write with it. <code>brand-voice status</code> tells what comes next.",
+            "Approved copy trains the student: press <em>Train</em>, or in a terminal "
+            f"<code>brand-voice distill --brand {brand}</code>. The reports say how good it became, and here it is "
+            "promoted and rolled back. <code>brand-voice status</code> tells what comes next.",
         ),
     )
 

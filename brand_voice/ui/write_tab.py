@@ -8,8 +8,10 @@ from typing import NamedTuple
 import gradio as gr
 
 from brand_voice.errors import BrandVoiceError, InputError
+from brand_voice.records import Brief
 from brand_voice.ui.at_hand import AtHand, build_at_hand
 from brand_voice.ui.brief_form import BriefForm, Values, build_brief_form
+from brand_voice.ui.cascades import CASCADE, TITLE, Cascades, CascadeWriting
 from brand_voice.ui.copy_view import told
 from brand_voice.ui.demo_offer import DemoOffer, build_demo_offer
 from brand_voice.ui.events import quick
@@ -133,7 +135,8 @@ def _layout(session: Session) -> WriteTab:
             offer = build_demo_offer(session, "write")
         with gr.Column(scale=8, min_width=320):
             with gr.Row(equal_height=False):
-                sides = tuple(build_side(place, session) for place in range(1, MAX_SIDES + 1))
+                cascades = Cascades(session)
+                sides = tuple(build_side(place, session, cascades) for place in range(1, MAX_SIDES + 1))
             at_hand = build_at_hand(session, sides)
     watch = gr.Timer(WATCH_S, active=False)
     return WriteTab(form, writers, number, notice, example, stop, go, offer, sides, at_hand, watch)
@@ -256,7 +259,7 @@ class _Handlers:
         if not values[tab.writers]:
             raise InputError("Nobody is chosen to write", remedy="choose somebody under Who writes")
         number, seated = int(values[tab.number] or 1), self._seated(values)
-        return [(side, Writing(session, who, brief, number)) for side, who in seated if who is not None]
+        return [(side, _at_work(side, who, brief, number)) for side, who in seated if who is not None]
 
     def _seated(self, values: Values) -> list[tuple[Side, str | None]]:
         """Every side with who is to sit there: whoever stays keeps the seat, newcomers take the first free ones."""
@@ -266,7 +269,14 @@ class _Handlers:
         return [(side, seat or next(new, None)) for side, seat in zip(self.tab.sides, seats, strict=True)]
 
 
+def _at_work(side: Side, who: str, brief: Brief, number: int) -> Writing:
+    """Whoever sits on a side, about to begin."""
+    if who == CASCADE:
+        return CascadeWriting(side.session, side.cascades, brief, number)
+    return Writing(side.session, who, brief, number)
+
+
 def _contenders(session: Session, brand: str) -> tuple[tuple[str, str], ...]:
-    """Who can be chosen: the teacher, the newest student, and older ones where they are served."""
+    """Who can be chosen: teacher, student, one after the other, and the student's other adapters where served."""
     older = session.student.adapters(brand)[:-1]
-    return (("Teacher", TEACHER), ("Student", STUDENT), *((name, name) for name in reversed(older)))
+    return (("Teacher", TEACHER), ("Student", STUDENT), (TITLE, CASCADE), *((name, name) for name in reversed(older)))

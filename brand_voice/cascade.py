@@ -1,0 +1,366 @@
+"""The cascade: the student first, then the best of several of its texts, then the teacher within a budget.
+
+A brief goes on as long as `handover.fault` finds fault with the text it has. Whatever fails on the way (the student's
+server, the teacher, its budget), the best text there is gets delivered with the reason; only where nobody wrote
+anything is that an error. Everything written is stored and can be reviewed, and each brief that went to the teacher is
+remembered as an escalation: what the next adapter should learn.
+
+Takes are numbered at random, since an answer to a person is no stage to be run again: who asks twice for the same
+brief gets two texts, and no draft stands in another's way. The teacher's are numbered from 0, so that a text it wrote
+for the same brief before, here or in `generate`, is delivered again instead of paid for again.
+"""
+
+import secrets
+import threading
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
+from typing import Literal, NamedTuple
+
+from brand_voice import calibration
+from brand_voice.budget import Budget, usd
+from brand_voice.chat import Chat
+from brand_voice.context import Context
+from brand_voice.desk import REASONS, RETRIED
+from brand_voice.errors import BrandError, ChatError, CostCapError, FailureKind
+from brand_voice.generate import Request, ask, check_priced, generate, requests
+from brand_voice.handover import Try, best, better, fault
+from brand_voice.live import Answered, Escalation
+from brand_voice.loop import teacher_endpoint
+from brand_voice.prompts import student_messages, teacher_messages
+from brand_voice.records import Brief, Draft, Journal, draft_id, now
+from brand_voice.screen.screening import Screener
+from brand_voice.settings import NOBODY, RECORDED, Endpoint
+from brand_voice.store.store import Store
+
+TEACHER_TEXTS = 3
+"""Texts of the teacher for one brief that may turn out blocked before it is left alone with it."""
+NONE_STANDS = "what the teacher wrote for this brief is blocked or was not approved"
+FIRST_FREE, FREE = 1_000_000, 2_000_000_000
+"""Candidates of live takes: beyond those of any stage, within 32 bits."""
+TEACHER_FAILED: dict[FailureKind, str] = {
+    "timeout": "did not answer in time",
+    "unreachable": "could not be reached",
+    "rate_limited": "was too busy",
+    "quota": "is out of credit",
+    "refused": "refused",
+    "no_recording": "has no recording for this brief",
+    "cut_off": "did not end its text",
+}
+
+
+class Teacher(NamedTuple):
+    """Who is asked last."""
+
+    chat: Chat
+    journal: Journal
+    """Holds the budget: refuses an attempt that might pass it."""
+    slots: threading.BoundedSemaphore
+    """As many as the endpoint takes requests at a time."""
+
+
+class Asked(NamedTuple):
+    """An answer, with all that was written for it."""
+
+    answered: Answered
+    brief: Brief
+    tries: tuple[Try, ...]
+    escalation: Escalation | None
+
+
+class _Taught(NamedTuple):
+    """What came of asking the teacher."""
+
+    tried: Try | None = None
+    problem: str = ""
+    """Why there is no text."""
+    was_asked: bool = False
+    """Whether a request was sent, or a text of before taken for one."""
+    is_stored: bool = False
+    spent_usd: float = 0.0
+
+
+class DailyBudget:
+    """A journal that holds an endpoint's attempts of a day (UTC) under a cap, in all processes of a workspace."""
+
+    def __init__(self, store: Store, max_usd: float) -> None:
+        self._store = store
+        self._max_usd = max_usd
+
+    def begin(self, *, draft_id: str, endpoint: str, reserved_usd: float) -> int:
+        """Commit an attempt with its reserved cost.
+
+        Raises:
+            CostCapError: it might pass the day's cap.
+        """
+        number = self._store.begin_within(
+            draft_id=draft_id, endpoint=endpoint, reserved_usd=reserved_usd, cap_usd=self._max_usd, since=now()[:10]
+        )
+        if number is None:
+            raise CostCapError(f"today's {usd(self._max_usd)} are used up", remedy="raise cascade.max_usd")
+        return number
+
+    def answered(self, attempt: int, *, raw: str) -> None:
+        """Pass the raw answer on."""
+        self._store.answered(attempt, raw=raw)
+
+    def finish(self, attempt: int, *, outcome: str, cost_usd: float | None) -> None:
+        """Replace the reservation by the cost."""
+        self._store.finish(attempt, outcome=outcome, cost_usd=cost_usd)
+
+
+@contextmanager
+def opened(
+    context: Context, student: Chat, *, screener: Screener | None = None, run_usd: float | None = None
+) -> Iterator["Cascade"]:
+    """The cascade of a brand before a running student, for as long as the block runs; its teacher is opened with it.
+
+    Args:
+        context: the brand, its settings and the store.
+        student: the student's chat; its model is the adapter.
+        screener: the brand's rules where they are prepared already.
+        run_usd: what the teacher may cost for as long as the block runs, and it has all its time; none holds it to
+            `cascade.max_usd` a day, shared with everybody on this workspace, and to `cascade.teacher_timeout_s`.
+
+    Raises:
+        SettingsError: the teacher is unknown, or has no key or no price.
+        ArtifactError: the adapter's calibration cannot be read.
+    """
+    settings = context.settings.cascade
+    if settings.teacher == NOBODY or (settings.teacher == RECORDED and not context.brand.recordings):
+        yield Cascade(context, student, screener=screener)
+        return
+    with teacher_endpoint(context, settings.teacher) as endpoint:
+        check_priced(endpoint)
+        journal: Journal = (
+            DailyBudget(context.store, settings.max_usd) if run_usd is None else Budget(context.store, run_usd)
+        )
+        with Chat(_impatient(endpoint, settings.teacher_timeout_s) if run_usd is None else endpoint) as chat:
+            slots = threading.BoundedSemaphore(endpoint.max_concurrency)
+            yield Cascade(context, student, screener=screener, teacher=Teacher(chat, journal, slots))
+
+
+def _impatient(endpoint: Endpoint, timeout_s: float) -> Endpoint:
+    """The teacher for somebody who waits: asked once, not for long, and booked under a name of its own."""
+    limits = {"max_attempts": 1, "read_timeout_s": min(timeout_s, endpoint.read_timeout_s)}
+    return endpoint.model_copy(update={"name": f"{endpoint.name}/cascade", **limits})
+
+
+class Cascade:
+    """One adapter before its teacher; safe for threads."""
+
+    def __init__(
+        self, context: Context, student: Chat, *, screener: Screener | None = None, teacher: Teacher | None = None
+    ) -> None:
+        self._context = context
+        self._student = student
+        self._teacher = teacher
+        self._screener = screener or Screener(context.brand.guide, context.brand.catalogue)
+        self._known = {brief.hash: brief for brief in context.brand.briefs}
+        found = calibration.find(context.workspace.calibrations, self.adapter)
+        is_ours = found is not None and found.sampling == context.settings.student_sampling
+        self._calibration = found if is_ours else None
+        self._uncalibrated = "was calibrated with another sampling" if found else "is not calibrated"
+
+    @property
+    def adapter(self) -> str:
+        """Who writes first."""
+        return self._student.endpoint.model
+
+    @property
+    def teacher(self) -> str | None:
+        """Who is asked last: its model's name; none where there is nobody."""
+        return self._teacher.chat.endpoint.model if self._teacher else None
+
+    @property
+    def min_mean_logprob(self) -> float | None:
+        """Under this a text is handed over; none where only the rules decide."""
+        return self._calibration.min_mean_logprob if self._calibration else None
+
+    @property
+    def decides(self) -> str:
+        """What decides whether a text is handed over, in a sentence."""
+        if self._calibration is None:
+            return f"Only the rules decide: {self.adapter} {self._uncalibrated}."
+        return self._calibration.sentence
+
+    def answer(self, brief: Brief) -> Answered:
+        """Answer a brief, and store all that was written for it.
+
+        Raises:
+            InputError: the brand has no such channel.
+            ChatError: nobody wrote a text.
+            StoreError: the database cannot be used.
+        """
+        asked = self.ask(brief)
+        self.keep([asked])
+        return asked.answered
+
+    def keep(self, asked: Iterable[Asked]) -> None:
+        """Store what was written for briefs, and which of them went to the teacher."""
+        done, store = tuple(asked), self._context.store
+        tries = [tried for each in done for tried in each.tries]
+        if tries:
+            store.save_brand_briefs(each.brief for each in done)
+            store.save_drafts(tried.draft for tried in tries)
+            store.save_screenings(tried.screening for tried in tries if tried.screening is not None)
+            store.escalate(each.escalation for each in done if each.escalation is not None)
+
+    def ask(self, brief: Brief) -> Asked:
+        """Answer a brief; only what the teacher wrote is stored, at once, because it was paid for.
+
+        Raises:
+            InputError, ChatError, StoreError: as `answer`.
+        """
+        brief = self._known.get(brief.hash) or brief.model_copy(update={"id": f"write-{brief.hash}"})
+        sampling, adapter = self._context.settings.student_sampling, self.adapter
+        first = self._judged(ask(self._request(brief), self._student, sampling, adapter=adapter), brief)
+        tries = [first]
+        more = self._context.settings.cascade.best_of - 1
+        if fault(first, self.min_mean_logprob) and more and first.draft.failure in {None, *RETRIED}:
+            others = [self._request(brief) for _ in range(more)]
+            tries += [self._judged(d, brief) for d in generate(others, self._student, sampling, adapter=adapter)]
+        chosen = best(tries)
+        wrong = fault(chosen, self.min_mean_logprob)
+        taught = self._turn_to_teacher(brief) if wrong else None
+        return self._asked(brief, tries, chosen, taught)
+
+    def _asked(self, brief: Brief, tries: list[Try], chosen: Try, taught: _Taught | None) -> Asked:
+        after = better(chosen, taught.tried) if taught and taught.tried else chosen
+        if after.screening is None:
+            raise self._nobody(chosen, taught)
+        by: Literal["student", "best_of", "teacher"] = "best_of" if len(tries) > 1 else "student"
+        by = "teacher" if taught and after is taught.tried else by
+        wrong = fault(chosen, self.min_mean_logprob)
+        escalation = None
+        if taught is not None and taught.was_asked and wrong is not None:
+            escalation = Escalation(brand=brief.brand, brief_hash=brief.hash, draft_id=chosen.draft.id, why=wrong)
+        answered = Answered(
+            draft=after.draft,
+            screening=after.screening,
+            by=by,
+            why=self._why(tries, chosen, after, taught),
+            takes=len(tries) + (taught is not None and taught.was_asked and not taught.is_stored),
+            cost_usd=self._cost_usd(tries, taught),
+        )
+        written = (*tries, taught.tried) if taught and taught.tried else tuple(tries)
+        return Asked(answered, brief, written, escalation)
+
+    def _request(self, brief: Brief) -> Request:
+        guide, sampling = self._context.brand.guide, self._context.settings.student_sampling
+        candidate = FIRST_FREE + secrets.randbelow(FREE)
+        messages = student_messages(guide, brief)
+        return Request(
+            draft_id=draft_id(brief, messages, self.adapter, sampling, candidate),
+            brief=brief,
+            messages=messages,
+            candidate=candidate,
+            author="student",
+            wants_logprobs=True,
+        )
+
+    def _judged(self, draft: Draft, brief: Brief) -> Try:
+        if not draft.is_ok:
+            return Try(draft, None)
+        try:
+            return Try(draft, self._screener.screen(draft.text, brief, draft_id=draft.id))
+        except BrandError:  # a pattern of the guide that does not end on this text: nobody knows whether it may go out
+            return Try(draft, None)
+
+    def _turn_to_teacher(self, brief: Brief) -> _Taught:
+        """The teacher's text for a brief, one of before where it stands, or why there is none."""
+        teacher, store = self._teacher, self._context.store
+        if teacher is None:
+            return _Taught(problem="there is no teacher to ask")
+        earlier = None
+        for request in self._teacher_requests(brief, teacher):
+            stored = store.draft(request.draft_id)
+            if stored is None or not stored.is_ok:
+                taught = self._ask_teacher(request, teacher)
+                is_last = earlier is not None and taught.tried is None and teacher.chat.endpoint.is_recorded
+                return taught._replace(problem=NONE_STANDS) if is_last else taught
+            earlier = self._judged(stored, brief)
+            if earlier.is_publishable and self._stands(stored):
+                return _Taught(earlier, was_asked=True, is_stored=True)
+        return _Taught(problem=NONE_STANDS)
+
+    def _teacher_requests(self, brief: Brief, teacher: Teacher) -> Iterator[Request]:
+        messages = teacher_messages(self._context.brand.guide, brief)
+        model, sampling = teacher.chat.endpoint.model, self._context.settings.teacher_sampling
+        return requests(
+            [brief], lambda _: messages, author="teacher", model=model, sampling=sampling, candidates=TEACHER_TEXTS
+        )
+
+    def _ask_teacher(self, request: Request, teacher: Teacher) -> _Taught:
+        sampling, store = self._context.settings.teacher_sampling, self._context.store
+        try:
+            with teacher.slots:
+                draft = ask(request, teacher.chat, sampling, journal=teacher.journal)
+        except CostCapError:
+            return _Taught(problem="the teacher's budget is used up")
+        spent_usd = 0.0 if draft.is_recorded else draft.cost_usd or 0.0
+        if draft.failure is not None:
+            failed = TEACHER_FAILED.get(draft.failure, "failed")
+            return _Taught(problem=f"the teacher {failed}", was_asked=True, spent_usd=spent_usd)
+        store.save_brand_briefs([request.brief])
+        store.save_drafts([draft])
+        stored = store.draft(draft.id) or draft  # of two that asked at the same time the first one's text stays
+        return _Taught(self._judged(stored, request.brief), was_asked=True, spent_usd=spent_usd)
+
+    def _stands(self, draft: Draft) -> bool:
+        """Whether no reviewer wanted a stored draft otherwise than it is."""
+        verdicts = self._context.store.reviews(draft.id)
+        return not verdicts or verdicts[-1].verdict in {"approve", "undo"}
+
+    def _cost_usd(self, tries: list[Try], taught: _Taught | None) -> float | None:
+        """What the texts cost; none where nothing has a price."""
+        per_hour = self._context.settings.machine_usd_per_hour
+        times_ms = [tried.draft.latency_ms for tried in tries if tried.draft.latency_ms is not None]
+        machine_usd = None if per_hour is None else sum(times_ms) / 3.6e6 * per_hour
+        spent_usd = taught.spent_usd if taught else 0.0
+        return spent_usd + (machine_usd or 0.0) if spent_usd or machine_usd is not None else None
+
+    def _why(self, tries: list[Try], chosen: Try, after: Try, taught: _Taught | None) -> str:
+        """The way of a brief in a sentence; it names rules and figures, and never repeats a text."""
+        wrong = self._wrong(tries[0])
+        passes = f"no blocking finding{self._certain(after)}"
+        if not wrong:
+            return f"The student's first text has {passes}."
+        said = f"The student's first text {wrong}"
+        if taught is None:
+            return f"{said}; of its {len(tries)} texts this one is the best: {passes}."
+        if len(tries) > 1:
+            said += f", the best of {len(tries)} {self._wrong(chosen)}"
+        if taught.tried is None:
+            return f"{said}, and {taught.problem}: this is the student's best."
+        if after is not taught.tried:
+            return f"{said}, the teacher's {self._wrong(taught.tried)}: this is the student's best."
+        blocked = f", though it {self._wrong(after)}" if after.is_blocked else ""
+        whence = "the teacher wrote this one before" if taught.is_stored else "the teacher wrote this one"
+        return f"{said}; {whence}{blocked}."
+
+    def _wrong(self, tried: Try) -> str:
+        """What is wrong with a text, after its subject; empty if nothing is."""
+        match fault(tried, self.min_mean_logprob if tried.draft.author == "student" else None):
+            case "blocked" if tried.screening is not None:
+                return f"was blocked ({', '.join(dict.fromkeys(f.check for f in tried.screening.blocks))})"
+            case "uncertain":
+                return f"was too uncertain ({tried.draft.mean_logprob:.2f}, wanted {self.min_mean_logprob:.2f})"
+            case "failed":
+                kind = tried.draft.failure
+                return f"did not come ({REASONS[kind] if kind else 'a rule did not end on it'})"
+        return ""
+
+    def _certain(self, tried: Try) -> str:
+        if self.min_mean_logprob is None:
+            return "; only the rules decided"
+        certainty = tried.draft.mean_logprob
+        return "" if certainty is None else f", and is certain enough ({certainty:.2f})"
+
+    def _nobody(self, chosen: Try, taught: _Taught | None) -> ChatError:
+        kind = chosen.draft.failure or "bad_answer"
+        problem = taught.problem if taught else ""
+        return ChatError(
+            f"no text: the student's {self._wrong(chosen)}, and {problem or 'the teacher gave none'}",
+            remedy="look whether the student is served; README, Cascade, says how to give it a teacher",
+            kind=kind,
+        )

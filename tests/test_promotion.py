@@ -1,0 +1,296 @@
+"""Promotion, rollback and canary on a real store: what is live, in which order, and who may change it."""
+
+import itertools
+import json
+import multiprocessing
+from collections.abc import Callable, Iterator
+from contextlib import suppress
+from multiprocessing.connection import Connection
+from pathlib import Path
+from typing import NamedTuple
+
+import pytest
+from reports import BETTER, NO_WORSE, a_report, an_adapter, file_report
+from typer.testing import CliRunner
+
+from brand_voice import promotion
+from brand_voice.brand import BrandFolder, load_brand
+from brand_voice.cli.main import app
+from brand_voice.context import Context
+from brand_voice.errors import ArtifactError, ConflictError, InputError, PromotionError
+from brand_voice.live import Standing
+from brand_voice.loop import state_of
+from brand_voice.settings import ServeSettings, Settings
+from brand_voice.store.store import Store
+from brand_voice.ui.student_seat import StudentSeat
+from brand_voice.workspace import Workspace
+
+A, B, C = "tidewater@01", "tidewater@02", "tidewater@03"
+SPAWN = multiprocessing.get_context("spawn")
+
+
+class Place(NamedTuple):
+    """A workspace with three adapters and a golden set."""
+
+    context: Context
+    told: list[str]
+
+    def evaluated(self, adapter: str, against: str, changes=BETTER, **fields: object) -> str:
+        """File a report on an adapter, which passes unless it says otherwise; return its folder."""
+        workspace = self.context.workspace
+        folder = f"report-{len(list(workspace.evaluations.glob('*')))}"
+        known = {"adapter": adapter, "against": against, "guide_version": self.context.brand.guide.version}
+        file_report(workspace.evaluations, a_report(changes, **known | fields), folder)
+        return folder
+
+    def live(self, *adapters: str) -> None:
+        """Promote them one after another by force."""
+        for each in adapters:
+            promotion.promote(self.context, each, by="Ada", force_reason="to begin with")
+
+
+def opened(root: Path, brand: BrandFolder, told: list[str]) -> Context:
+    store = Store.open(root / "brand_voice.db")
+    return Context(Workspace(root), Settings(), brand, store, lambda items, _label, _total: items, told.append)
+
+
+@pytest.fixture
+def place(tmp_path: Path, tidewater: BrandFolder) -> Iterator[Place]:
+    told: list[str] = []
+    context = opened(tmp_path, tidewater, told)
+    for name in (A, B, C):
+        an_adapter(context.workspace.adapters, name)
+    golden = context.workspace.golden / "golden-1"
+    golden.mkdir(parents=True)
+    (golden / "manifest.json").write_text(
+        json.dumps({"name": "golden-1", "brand": "tidewater", "created_at": "2026-11-22", "counts": {}, "files": {}})
+    )
+    with context.store:
+        yield Place(context, told)
+
+
+def standing(place: Place) -> Standing:
+    return place.context.store.standing("tidewater")
+
+
+def test_an_adapter_with_a_good_report_goes_live_with_the_report_attached(place: Place) -> None:
+    folder = place.evaluated(C, "base")
+    done = promotion.promote(place.context, None, by=" Ada ")
+    assert (done.adapter, done.previous, done.report, done.golden, done.by) == (C, None, folder, "golden-1", "Ada")
+    assert not done.is_forced
+    assert standing(place) == Standing(C)
+    assert promotion.adapter_of(place.context).name == C
+    an_adapter(place.context.workspace.adapters, "tidewater@05")
+    assert promotion.adapter_of(place.context).name == promotion.candidate_of(place.context, "tidewater").name == C
+    assert promotion.candidate_of(place.context).name == "tidewater@05"
+    assert promotion.history(place.context) == ((done,), {"golden-1": 1})
+
+
+def test_a_refusal_names_every_reason_and_changes_nothing(place: Place) -> None:
+    place.evaluated(B, "base", NO_WORSE | {"voice": (-0.2, 0.05), "truth": (-0.1, 0.02)})
+    with pytest.raises(PromotionError) as refused:
+        promotion.promote(place.context, B, by="Ada")
+    assert len(refused.value.reasons) == 3
+    assert all(reason in refused.value.message for reason in refused.value.reasons)
+    assert "--force" in refused.value.remedy
+    with pytest.raises(PromotionError, match="there is no report on tidewater@03") as refused:
+        promotion.promote(place.context, C, by="Ada")
+    assert refused.value.remedy == f"brand-voice evaluate --brand tidewater --adapter {C} --against base"
+    assert standing(place) == Standing()
+
+
+def test_the_newest_report_that_fits_decides_whatever_another_one_says(place: Place) -> None:
+    place.live(A)
+    place.evaluated(B, A, created_at="2026-11-23T01")
+    newest = place.evaluated(B, A, NO_WORSE | {"voice": (-0.2, 0.05)}, created_at="2026-11-23T02")
+    place.evaluated(B, "teacher", created_at="2026-11-23T03")
+    (place.context.workspace.evaluations / "broken").mkdir()
+    (place.context.workspace.evaluations / "broken" / "report.json").write_text("{")
+    judged = promotion.judge(place.context, promotion.adapter_of(place.context, B))
+    assert judged.filed is not None
+    assert (judged.filed.folder, judged.decides, judged.gate.passes) == (newest, True, False)
+    assert "broken" in judged.gate.remarks[0]
+    place.live(C)
+    judged = promotion.judge(place.context, promotion.adapter_of(place.context, B))
+    assert not judged.decides, "a report against the adapter that was live before decides nothing any more"
+
+
+def test_forcing_needs_a_reason_which_stays_and_the_golden_set_did_not_decide(place: Place) -> None:
+    place.evaluated(A, "base", NO_WORSE)
+    for by, reason in (("Ada", " "), (" ", "a launch")):
+        with pytest.raises(InputError):
+            promotion.promote(place.context, A, by=by, force_reason=reason)
+    forced = promotion.promote(place.context, A, by="Ada", force_reason="a launch")
+    assert (forced.is_forced, forced.reason, forced.golden, forced.report) == (True, "a launch", None, "report-0")
+    assert promotion.history(place.context).decided == {}
+    place.evaluated(B, A)
+    assert not promotion.promote(place.context, B, by="Ada", force_reason="to be sure").is_forced
+
+
+@pytest.mark.parametrize("name", [A, "tidewater"])
+def test_promoting_what_is_live_says_so(place: Place, name: str) -> None:
+    place.live(A)
+    with pytest.raises(PromotionError, match=f"{A} is live for tidewater already"):
+        promotion.promote(place.context, name, by="Ada", force_reason="again")
+
+
+def test_two_rollbacks_in_a_row_go_back_two_and_a_third_has_nowhere_to_go(place: Place) -> None:
+    place.live(A, B, C)
+    back = promotion.rollback(place.context, by="Ben", reason="it shouts")
+    assert (back.adapter, back.previous, back.reason) == (B, C, "it shouts")
+    assert promotion.rollback(place.context, by="Ben").adapter == A
+    with pytest.raises(PromotionError, match=f"{A} is live for tidewater, and no usable one was before it"):
+        promotion.rollback(place.context, by="Ben")
+    place.live(C)
+    assert promotion.rollback(place.context, by="Ben").adapter == A, "B was left behind"
+
+
+def test_a_rollback_passes_over_an_adapter_that_is_damaged(place: Place) -> None:
+    place.live(A, B, C)
+    (place.context.workspace.adapters / B / "adapter_model.safetensors").unlink()
+    assert promotion.rollback(place.context, by="Ben").adapter == A
+    assert any(line.startswith(f"{B} is passed over") for line in place.told)
+
+
+def test_a_live_adapter_that_is_gone_can_be_left(place: Place) -> None:
+    place.live(A, B)
+    (place.context.workspace.adapters / B / "manifest.json").unlink()
+    with pytest.raises(ArtifactError) as refused:
+        promotion.adapter_of(place.context)
+    assert "brand-voice rollback" in refused.value.remedy
+    promotion.rollback(place.context, by="Ben")
+    assert promotion.adapter_of(place.context).name == A
+
+
+def test_a_canary_runs_beside_the_live_one_until_it_is_ended_or_something_else_goes_live(place: Place) -> None:
+    with pytest.raises(PromotionError, match="nothing is live"):
+        promotion.start_canary(place.context, B, 0.1, by="Ada")
+    place.live(A)
+    promotion.start_canary(place.context, B, 0.1, by="Ada")
+    assert standing(place) == Standing(A, B, 0.1)
+    promotion.end_canary(place.context, by="Ada")
+    assert standing(place) == Standing(A)
+    with pytest.raises(PromotionError, match="no canary"):
+        promotion.end_canary(place.context, by="Ada")
+    promotion.start_canary(place.context, B, 0.1, by="Ada")
+    place.live(B)
+    assert standing(place) == Standing(B)
+    promotion.start_canary(place.context, C, 0.5, by="Ada")
+    assert promotion.rollback(place.context, by="Ben").adapter == A, "a canary was never live"
+    assert standing(place) == Standing(A)
+
+
+def test_a_canary_that_cannot_be_served_beside_the_live_one_is_refused(place: Place) -> None:
+    place.live(A)
+    an_adapter(place.context.workspace.adapters, "tidewater@04", student_hash="of another student")
+    merged = place.context._replace(settings=Settings(serve=ServeSettings(mode="merged")))
+    for context, adapter, told in (
+        (place.context, "tidewater@04", "different students"),
+        (place.context, A, "is live for tidewater already"),
+        (merged, B, "one adapter only"),
+    ):
+        with pytest.raises(PromotionError, match=told):
+            promotion.start_canary(context, adapter, 0.1, by="Ada")
+    for share in (0.0, 1.0, -0.1):
+        with pytest.raises(InputError, match="share"):
+            promotion.start_canary(place.context, B, share, by="Ada")
+    assert standing(place) == Standing(A)
+
+
+def test_of_two_promotions_at_once_the_second_is_refused(place: Place) -> None:
+    place.evaluated(B, A)
+    place.live(A)
+
+    def meanwhile(line: str) -> None:
+        """The gate has let B pass, and B is not live yet."""
+        if line.startswith("golden set"):
+            place.live(C)
+
+    with pytest.raises(ConflictError, match=f"{C} is live for tidewater by now, not {A}"):
+        promotion.promote(place.context._replace(notify=meanwhile), B, by="Ben")
+    assert standing(place) == Standing(C)
+    assert [change.adapter for change in promotion.history(place.context).changes] == [A, C]
+
+
+def promote_until_killed(root: Path, told: Connection) -> None:
+    """In its own process: change what is live, and on, and on."""
+    context = opened(root, load_brand("tidewater"), [])
+    while True:
+        for adapter in (B, C):
+            promotion.promote(context, adapter, by="Ada", force_reason="once more")
+            told.send(adapter)
+        for _ in (B, C):
+            with suppress(PromotionError):
+                told.send(promotion.rollback(context, by="Ada").adapter)
+
+
+def test_a_kill_between_anything_leaves_the_old_standing_or_the_new_one(place: Place) -> None:
+    place.live(A)
+    for changes in (1, 2, 5):
+        ours, theirs = SPAWN.Pipe()
+        before = len(place.context.store.promotions("tidewater"))
+        process = SPAWN.Process(target=promote_until_killed, args=(place.context.workspace.root, theirs))
+        process.start()
+        told = [ours.recv() for _ in range(changes)]
+        process.kill()
+        process.join()
+        rows = place.context.store.promotions("tidewater")
+        assert [row.adapter for row in rows[before:]][:changes] == told, "what was told is kept"
+        assert all(later.previous == earlier.adapter for earlier, later in itertools.pairwise(rows))
+        assert standing(place) == Standing(rows[-1].adapter)
+        while standing(place).live != A:
+            promotion.rollback(place.context, by="Ada")
+
+
+def test_status_says_what_is_live_and_leads_from_the_report_to_the_promotion(place: Place) -> None:
+    assert promotion.next_step(place.context) == (
+        f"brand-voice evaluate --brand tidewater --adapter {C} --against base"
+    )
+    place.evaluated(C, "base", NO_WORSE)
+    assert promotion.next_step(place.context) is None, "the gate refuses: evaluating again would not help"
+    place.evaluated(C, "base", created_at="2026-11-24")
+    assert promotion.next_step(place.context) == "brand-voice promote --brand tidewater"
+    promotion.promote(place.context, C, by="Ada")
+    assert promotion.next_step(place.context) is None
+    promotion.start_canary(place.context, B, 0.25, by="Ada")
+    state = state_of(place.context)
+    assert (state.live, state.canary, state.share) == (C, B, 0.25)
+    assert f"live       {C}; {B} gets 25%" in state.screen()
+
+
+def test_the_commands_promote_roll_back_and_list(place: Place) -> None:
+    def bv(*arguments: str, code: int = 0) -> str:
+        options = ["--brand", "tidewater", "--workspace", str(place.context.workspace.root)]
+        done = CliRunner().invoke(app, [*arguments, *options], env={"BRAND_VOICE_REVIEWER": "Ada"})
+        assert done.exit_code == code, done.output
+        return done.output
+
+    assert "there is no report" in bv("promote", "--adapter", A, code=1)
+    assert "forced" in bv("promote", "--adapter", A, "--force", "a launch")
+    place.evaluated(B, A)
+    assert B in bv("promote", "--adapter", B)
+    assert f"{C} gets 10% of the traffic" in bv("promote", "--canary", "10%")
+    assert "lies between" in bv("promote", "--canary", "10", code=1)
+    listed = json.loads(bv("adapters", "--json"))
+    assert [(each["mark"], each["decision"]) for each in listed] == [("", None), ("live", "ready"), ("canary", None)]
+    assert f"live   {B}" in bv("adapters")
+    assert "gets all traffic again" in bv("promote", "--canary", "0%")
+    assert f"{A} is back" in bv("rollback", "--reason", "it shouts")
+    assert f"{A} is back (before: {B}), by Ada: it shouts" in bv("history")
+    kept = json.loads(bv("history", "--json"))
+    assert [each["act"] for each in kept["changes"]] == ["promote", "promote", "canary", "end_canary", "rollback"]
+    assert (kept["decided"], kept["changes"][0]["reason"]) == ({"golden-1": 1}, "a launch")
+
+
+def test_in_the_app_the_student_is_the_live_adapter_where_it_is_served(place: Place) -> None:
+    class Served:
+        """What a seat asks of a server."""
+
+        is_alive = True
+        models = (B, A, C, "vela@01")
+
+    live: Callable[[str], str | None] = lambda brand: place.context.store.standing(brand).live  # noqa: E731
+    seat = StudentSeat(Served(), live)
+    assert seat.adapters("tidewater") == (A, B, C)
+    place.live(A)
+    assert seat.adapters("tidewater") == (B, C, A)
