@@ -21,6 +21,8 @@ from brand_voice.ui.parts import offered, quiet
 from brand_voice.ui.session import Session
 from brand_voice.ui.stock import Stock
 
+MAX_LINES = 60
+"""Of a plan: the gate's reasons are all seen, on a narrow page too."""
 SHARES = (0.01, 0.05, 0.1, 0.25, 0.5)
 CONFIRM = {
     "promote": "Promote",
@@ -113,6 +115,7 @@ def build_promotion_panel(session: Session, brand: gr.Dropdown, by: gr.Textbox) 
             "end_canary": offered("End the canary …", "models-end-canary"),
         }
     says = quiet("What would happen", elem_id="models-plan", notice=True)
+    says.max_lines = MAX_LINES
     shares = [(f"{share:.0%}", share) for share in SHARES]
     share = gr.Dropdown(
         shares,
