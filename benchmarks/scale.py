@@ -8,6 +8,8 @@ class Scale(NamedTuple):
 
     screening_s: float = 3.0
     """CPU seconds per brand."""
+    simulated: int = 10_000
+    """Evaluations drawn for each row on intervals."""
     stored_drafts: int = 100_000
     """Drafts behind the review queue, half of them waiting."""
     claims: int = 300
@@ -55,6 +57,7 @@ class Scale(NamedTuple):
 FULL = Scale()
 QUICK = Scale(
     screening_s=0.2,
+    simulated=20,
     stored_drafts=3_000,  # enough that its narrowest filter does not run out
     claims=10,
     decisions=5,

@@ -20,9 +20,10 @@ from brand_voice.chat import Chat
 from brand_voice.context import Context
 from brand_voice.errors import BrandError, InputError
 from brand_voice.evaluate import DECIDING, Subject, Voice, evaluate, markdown
-from brand_voice.evidence import Report
+from brand_voice.evidence import CascadePoint, Report
 from brand_voice.figures import Scored, Side
 from brand_voice.golden import GoldenBrief
+from brand_voice.handover import Try, cascade_points
 from brand_voice.loop import screen_drafts
 from brand_voice.promotion import adapter_of, candidate_of
 from brand_voice.prompts import student_messages
@@ -40,6 +41,9 @@ SHOTS = 2
 """Approved pairs in the prompt of `few_shot`."""
 MIN_COPY = 40
 """Approved texts of a brand from which the voice judge learns it."""
+MAX_COPY = 300
+"""Approved texts of a brand that are enough: twice as many make the judge right 2 points more often and take three
+times as long."""
 REPORT = "report.json"
 
 
@@ -49,7 +53,7 @@ class Question(NamedTuple):
     adapter: str | None = None
     """The candidate; the newest where none is named."""
     against: str = TEACHER
-    """`teacher`, `base`, `few_shot`, or an adapter's name."""
+    """`teacher`, `base`, `few_shot`, or an adapter's name; the alias `<brand>` is the live one."""
     samples: int = 3
     """Texts a brief."""
     new_golden: bool = False
@@ -82,6 +86,8 @@ def assess(context: Context, question: Question, server: StudentServer | None = 
     """
     workspace, brand, store = context.workspace, context.brand, context.store
     adapter = candidate_of(context, question.adapter)
+    if question.against == brand.guide.id:  # the alias: a report names who it was
+        question = question._replace(against=adapter_of(context).name)
     train = snapshot.load(workspace.snapshots / adapter.snapshot, "train")
     manifest = _golden(context, is_new=question.new_golden)
     asked = golden.load(workspace.golden / manifest.name)
@@ -100,8 +106,21 @@ def assess(context: Context, question: Question, server: StudentServer | None = 
         samples=question.samples,
         margins=context.settings.margins,
     )
-    report = enrich(context, evaluate(subject, sides, train, voice_of(context, train)))
+    report = enrich(context, evaluate(subject, sides, train, voice_of(context, train)), sides)
+    report = report.model_copy(update={"cascade": curve(report, sides)})
     return Assessed(report, save_report(report, workspace.evaluations), tuple(sides))
+
+
+def curve(report: Report, sides: Sequence[Side]) -> tuple[CascadePoint, ...]:
+    """Quality against cost if the candidate handed over to the teacher; nothing where that wrote none of the texts."""
+    by_role = {side.role: side for side in sides}
+    teacher = by_role.get("reference" if report.against == TEACHER else "teacher")
+    if teacher is None:
+        return ()
+    student, taught = ([Try(s.draft, s.screening) for s in side.texts] for side in (by_role["candidate"], teacher))
+    figures = report.side("candidate")
+    usd = figures.cost.usd_per_thousand if figures else None
+    return cascade_points(student, taught, usd_per_student_text=None if usd is None else usd / 1_000)
 
 
 def save_report(report: Report, parent: Path) -> Path:
@@ -133,7 +152,7 @@ def voice_of(context: Context, train: Sequence[Example]) -> Voice | None:
         return None
     own = context.brand_id
     language = context.brand.guide.locales[0].split("-")[0]
-    copy = {own: [Sample(e.text, e.brief) for e in train if e.brief.locale.startswith(f"{language}-")]}
+    copy = {own: _enough([Sample(e.text, e.brief) for e in train if e.brief.locale.startswith(f"{language}-")])}
     products = list(context.brand.products)
     for other in brand_ids(context.workspace.brands):
         folder = _readable(context, other) if other != own else None
@@ -161,13 +180,19 @@ def _approved_copy(context: Context, folder: BrandFolder, language: str) -> list
     briefs = {brief.id: brief for brief in folder.briefs}
     stored = [(a.brief, a.review.final_text) for a in context.store.approved(folder.guide.id)]
     recorded = [(briefs[r.brief_id], r.final_text) for r in folder.reviews if r.verdict != "reject"]
-    return [
+    found = [
         Sample(text, brief)
         for brief, text in (stored if len(stored) >= MIN_COPY else recorded)
         if text
         and brief.locale.startswith(f"{language}-")
         and snapshot.split_of(brief, is_unseen=folder.is_unseen(brief)) == "train"
     ]
+    return _enough(found)
+
+
+def _enough(copy: Sequence[Sample]) -> list[Sample]:
+    """As many texts as the judge needs, by hash of the brief, so that they stay the same ones."""
+    return sorted(copy, key=lambda sample: sample.brief.hash)[:MAX_COPY]
 
 
 def _golden(context: Context, *, is_new: bool) -> golden.GoldenManifest:

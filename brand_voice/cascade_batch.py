@@ -18,8 +18,8 @@ from brand_voice.chat import Chat
 from brand_voice.context import Context
 from brand_voice.desk import Desk
 from brand_voice.errors import ChatError, InputError
+from brand_voice.promotion import adapter_of
 from brand_voice.records import Answer, Job, content_hash
-from brand_voice.registry import find
 from brand_voice.settings import Settings
 from brand_voice.student import Batch, followed, serving
 
@@ -51,7 +51,7 @@ def write_batch(context: Context, batch: Batch, max_cost_usd: float | None = Non
     brand, settings = context.brand, context.settings
     answer_files.check_output(batch.out, source=batch.briefs)
     rows = brief_files.read_briefs(batch.briefs, brand=brand.guide, products=brand.products)
-    adapter = find(context.workspace.adapters, brand.guide.id, batch.adapter)
+    adapter = adapter_of(context, batch.adapter)
     with serving(context, adapter) as server, Chat(server.endpoint(adapter.name)) as chat:
         # The machine's time is shared out by the ledger, and must not be counted twice.
         free = context._replace(settings=settings.model_copy(update={"machine_usd_per_hour": None}))

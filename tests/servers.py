@@ -1,7 +1,7 @@
 """A real local server of the OpenAI chat protocol; the model's name picks how it misbehaves.
 
-`ok` behaves; what stands before an `@` in the name does not count. `<name>-once` misbehaves on the first request only.
-Everything it saw is kept: bodies, times, and what `observe` returned at the moment a request arrived.
+`ok` behaves. `<name>-once` misbehaves on the first request only; what stands before an `@` does not count. Everything
+it saw is kept: bodies, times, and what `observe` returned at the moment a request arrived.
 """
 
 import json
@@ -115,6 +115,13 @@ class _Handler(BaseHTTPRequestHandler):
     def finds_a_brief(self, body: dict[str, Any]) -> None:
         said = {"key_message": "slow mornings", "facts": ["12 oz"], "offer": None, "product_name": "Slow Mug"}
         self.answer(f"Here it is:\n```json\n{json.dumps(said)}\n```")
+
+    def judges(self, body: dict[str, Any]) -> None:
+        """The longer text is the better one, but the first where one says so."""
+        asked = json.loads(body["messages"][-1]["content"])
+        longer = "first" if len(asked["first"]) > len(asked["second"]) else "second"
+        is_swayed = "I am better" in asked["first"] + asked["second"]
+        self.answer(json.dumps({"why": "it says more", "better": "first" if is_swayed else longer}))
 
     def odd_briefs_fail(self, body: dict[str, Any]) -> None:
         self.answer(finish="length" if "fail" in body["messages"][-1]["content"] else "stop")

@@ -3,7 +3,6 @@
 import itertools
 import json
 import multiprocessing
-import threading
 from collections.abc import Callable, Iterator
 from contextlib import suppress
 from multiprocessing.connection import Connection
@@ -198,30 +197,19 @@ def test_a_canary_that_cannot_be_served_beside_the_live_one_is_refused(place: Pl
     assert standing(place) == Standing(A)
 
 
-def test_of_two_promotions_at_once_one_is_refused(place: Place) -> None:
-    for adapter in (B, C):
-        place.evaluated(adapter, A)
+def test_of_two_promotions_at_once_the_second_is_refused(place: Place) -> None:
+    place.evaluated(B, A)
     place.live(A)
-    ready, refused = threading.Barrier(2), []
 
-    def judged_together(line: str) -> None:
+    def meanwhile(line: str) -> None:
+        """The gate has let B pass, and B is not live yet."""
         if line.startswith("golden set"):
-            ready.wait()
+            place.live(C)
 
-    def promote(adapter: str) -> None:
-        try:
-            promotion.promote(place.context._replace(notify=judged_together), adapter, by="Ada")
-        except ConflictError as error:
-            refused.append(error)
-
-    threads = [threading.Thread(target=promote, args=(adapter,)) for adapter in (B, C)]
-    for thread in threads:
-        thread.start()
-    for thread in threads:
-        thread.join()
-    assert len(refused) == 1
-    assert standing(place).live in (B, C)
-    assert len(place.context.store.promotions("tidewater")) == 2
+    with pytest.raises(ConflictError, match=f"{C} is live for tidewater by now, not {A}"):
+        promotion.promote(place.context._replace(notify=meanwhile), B, by="Ben")
+    assert standing(place) == Standing(C)
+    assert [change.adapter for change in promotion.history(place.context).changes] == [A, C]
 
 
 def promote_until_killed(root: Path, told: Connection) -> None:
