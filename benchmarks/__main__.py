@@ -9,6 +9,7 @@ from pathlib import Path
 
 from benchmarks import (
     distilling,
+    gateway,
     intervals,
     machine,
     prepared,
@@ -25,7 +26,7 @@ from brand_voice.context import Context
 from brand_voice.errors import BrandVoiceError
 from brand_voice.settings import TrainingSettings
 
-NAMES = ("screening", "intervals", "promoting", "reviewing", "writing", "distilling", "real-size")
+NAMES = ("screening", "intervals", "promoting", "gateway", "reviewing", "writing", "distilling", "real-size")
 RESULTS = Path(__file__).parent / "results.md"
 
 
@@ -60,7 +61,9 @@ def _tables(names: Sequence[str], scale: Scale, opened: Callable[[], Context]) -
         yield from reviewing.measure(scale)
     if "promoting" in names:
         yield promoting.measure(scale.gate_draws)
-    if not {*names} - {"screening", "intervals", "promoting", "reviewing"}:
+    if "gateway" in names:
+        yield gateway.measure(scale)
+    if not {*names} - {"screening", "intervals", "promoting", "gateway", "reviewing"}:
         return
     context = opened()
     if "writing" in names:

@@ -48,6 +48,8 @@ class Scale(NamedTuple):
     """Requests it is asked at once."""
     gate_draws: int = 2_000
     """Simulated adapters a figure."""
+    gateway_requests: int = 1_000
+    """Requests one by one, directly and through the gateway; at many connections twice as many."""
     is_eager: bool = False
     """Serve without compilation: quick to start, slow to write."""
 
@@ -75,5 +77,6 @@ QUICK = Scale(
     ladder_pairs=16,
     real_size_steps=3,
     real_size_rows=2,
+    gateway_requests=50,
     is_eager=True,
 )
