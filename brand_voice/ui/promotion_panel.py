@@ -66,8 +66,11 @@ class PromotionPanel(NamedTuple):
         """What changes while a change is planned."""
         return {self.says, self.share, self.reason, self.confirm, self.leave, self.plan}
 
-    def offered(self, stock: Stock, adapter: str | None) -> Values:
-        """The changes that can be planned for the adapter in focus; an open plan is dropped."""
+    def offered(self, stock: Stock, adapter: str | None, plan: Plan | None) -> Values:
+        """The changes that can be planned for the adapter in focus; an open plan that no longer fits is dropped.
+
+        Without one nothing is said of it: a page may look twice, and what was planned in between stays.
+        """
         live, canary, _ = stock.standing
         names = [manifest.name for manifest in stock.adapters]
         can = {
@@ -77,7 +80,10 @@ class PromotionPanel(NamedTuple):
             "end_canary": canary is not None,
         }
         buttons = {button: gr.Button(interactive=can[act]) for act, button in self.acts.items()}
-        return buttons | self.closed("")
+        fits = plan is None or (
+            plan.live == live and (plan.adapter == adapter or plan.act in ("rollback", "end_canary"))
+        )
+        return buttons | ({} if fits else self.closed(""))
 
     def closed(self, said: str) -> Values:
         """No plan."""
