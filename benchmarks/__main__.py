@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack
 from pathlib import Path
 
-from benchmarks import distilling, machine, prepared, promoting, real_size, reviewing, screening, writing
+from benchmarks import distilling, machine, prepared, promoting, real_size, reviewing, sabotage, screening, writing
 from benchmarks.report import Table
 from benchmarks.scale import FULL, QUICK, Scale
 from brand_voice.cli.shell import notify
@@ -15,7 +15,7 @@ from brand_voice.context import Context
 from brand_voice.errors import BrandVoiceError
 from brand_voice.settings import TrainingSettings
 
-NAMES = ("screening", "promoting", "reviewing", "writing", "distilling", "real-size")
+NAMES = ("screening", "promoting", "reviewing", "writing", "distilling", "real-size", "sabotage")
 RESULTS = Path(__file__).parent / "results.md"
 
 
@@ -57,6 +57,8 @@ def _tables(names: Sequence[str], scale: Scale, opened: Callable[[], Context]) -
         yield from distilling.measure(context, prepared.pairs(context), scale)
     if "real-size" in names:
         yield real_size.measure(context, scale)
+    if "sabotage" in names:
+        yield sabotage.measure(context.workspace.root / "sabotage", context.settings.student, scale)
 
 
 def _context(stack: ExitStack, options: argparse.Namespace, scale: Scale) -> Context:
