@@ -120,7 +120,7 @@ def _curve(data: _Data, recipe: _Recipe, every_pairs: int) -> list[_Point]:
             points.append(_Point(seconds, pairs, _validation_loss(trainer, data.rows)))
             clock.start()
 
-    trainer.add_callback(distill._progress(look))
+    trainer.add_callback(distill.progress(look))
     clock.start()
     trainer.train()
     return points
@@ -149,7 +149,7 @@ def _seconds_per_pair(data: _Data, recipe: _Recipe, number: int) -> float:
     steps = len(train) // data.settings.batch_size
     settings = data.settings.model_copy(update={"max_steps": WARM_UP_STEPS + steps})
     trainer = _trainer(data._replace(train=train, settings=settings), recipe)
-    trainer.add_callback(distill._progress(lambda *_: moments.append(time.perf_counter())))
+    trainer.add_callback(distill.progress(lambda *_: moments.append(time.perf_counter())))
     trainer.train()
     return (moments[-1] - moments[WARM_UP_STEPS - 1]) / (steps * data.settings.batch_size)
 

@@ -4,8 +4,7 @@ A report is complete without any of it. So nothing here may lose one: a judge th
 rulings it gave, and a note that says why there are no more.
 """
 
-from collections import defaultdict
-from collections.abc import Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import suppress
 from typing import NamedTuple
 
@@ -15,20 +14,18 @@ from brand_voice.economics import economics
 from brand_voice.effort import effort
 from brand_voice.errors import BrandVoiceError, SettingsError
 from brand_voice.evidence import Economics, JudgeFigures, Report
+from brand_voice.figures import Scored, Side, firsts
 from brand_voice.generate import Request, generate
 from brand_voice.judge import SAMPLING, Duel, Question, judge_figures, questions, ruling
 from brand_voice.protocol import AttemptError, said_in
-from brand_voice.records import Ballot, Brief, Draft
+from brand_voice.records import Ballot
 from brand_voice.registry import adapters
 from brand_voice.settings import RECORDED, Endpoint
-from brand_voice.snapshot import split_of
 from brand_voice.vote import vote_figures
-
-HELD_OUT = ("test", "unseen_product")
 
 
 class Sides(NamedTuple):
-    """The two sides of a report, by the names under which their drafts are stored."""
+    """The two sides of a report, by the names under which people vote on them: an adapter's, or a model's."""
 
     candidate: str
     reference: str
@@ -39,15 +36,21 @@ class Sides(NamedTuple):
         return {self.candidate, self.reference}
 
 
-def enrich(context: Context, report: Report) -> Report:
-    """The report with votes, judge, effort and economics, as far as each is to be had."""
-    sides = Sides(report.adapter, _reference(context, report))
+def enrich(context: Context, report: Report, written: Sequence[Side] = ()) -> Report:
+    """The report with votes, judge, effort and economics, as far as each is to be had.
+
+    Args:
+        context: where, for which brand.
+        report: what was found already.
+        written: the texts that it counts, for a judge to read; without them it reads what people voted on.
+    """
+    texts: dict[str, dict[str, Scored]] = {side.role: firsts(side.texts) for side in written}
+    sides = Sides(report.adapter, _reference(context, report, texts.get("reference", {})))
     ballots = [b for b in context.store.ballots(context.brand_id) if {b.left, b.right} == sides.names]
-    margin = context.settings.margins.reading
-    judged, note = _judged(context, sides, ballots)
+    judged, note = _judged(context, [*_voted(context, sides, ballots), *_golden(texts)], ballots)
     return report.model_copy(
         update={
-            "votes": vote_figures(ballots, *sides, margin) if ballots else None,
+            "votes": vote_figures(ballots, *sides, context.settings.margins.reading) if ballots else None,
             "judge": judged,
             "effort": effort(context.store.reviewed_by_writer(context.brand_id)),
             "economics": _economics(context, report),
@@ -56,13 +59,14 @@ def enrich(context: Context, report: Report) -> Report:
     )
 
 
-def _reference(context: Context, report: Report) -> str:
-    settings, side = context.settings, report.side("reference")
-    if report.against == "teacher" and settings.teacher == RECORDED:
-        return RECORDED
+def _reference(context: Context, report: Report, texts: Mapping[str, Scored]) -> str:
+    """The reference's name on its drafts; a teacher's, where no text tells, is the configured one's."""
+    settings = context.settings
+    for scored in texts.values():
+        return scored.draft.adapter or scored.draft.model
     if report.against == "teacher" and settings.teacher in settings.teachers:
         return settings.teachers[settings.teacher].model
-    return side.name if side else report.against
+    return RECORDED if report.against == "teacher" else report.against
 
 
 def _economics(context: Context, report: Report) -> Economics | None:
@@ -74,7 +78,7 @@ def _economics(context: Context, report: Report) -> Economics | None:
     return economics(report, training_seconds=manifest.metrics["seconds"], machine_usd_per_hour=price)
 
 
-def _judged(context: Context, sides: Sides, ballots: Sequence[Ballot]) -> tuple[JudgeFigures | None, str]:
+def _judged(context: Context, duels: Sequence[Duel], ballots: Sequence[Ballot]) -> tuple[JudgeFigures | None, str]:
     """A judge's figures where one is configured, and why they are missing or short."""
     if context.settings.judge is None:
         return None, ""
@@ -82,12 +86,15 @@ def _judged(context: Context, sides: Sides, ballots: Sequence[Ballot]) -> tuple[
         endpoint = _judge_endpoint(context, context.settings.judge)
     except SettingsError as error:
         return None, _told(context, error)
-    duels = _duels(context, sides, ballots)
+    known = context.brand.guide.channels
+    unlike = {duel.ids: duel for duel in duels if duel.brief.channel in known}
+    duels = list(unlike.values())[: context.settings.judge_pairs]
     asked = {duel.ids: questions(duel, context.brand.guide, endpoint.model) for duel in duels}
     answers, note = _answers(context, endpoint, [question for both in asked.values() for question in both])
     rulings = {ids: ruling(*(answers.get(question.id) for question in both)) for ids, both in asked.items()}
     given = {ids: each for ids, each in rulings.items() if each is not None}
-    return (judge_figures(endpoint.model, duels, given, ballots) if given else None), note
+    figures = judge_figures(endpoint.model, duels, given, ballots) if answers else None
+    return figures, note or ("" if duels else "Judge: there is no brief that both sides have written for.")
 
 
 def _judge_endpoint(context: Context, name: str) -> Endpoint:
@@ -119,40 +126,22 @@ def _answers(context: Context, endpoint: Endpoint, asked: Sequence[Question]) ->
     return answers, ""
 
 
-def _duels(context: Context, sides: Sides, ballots: Sequence[Ballot]) -> list[Duel]:
-    """What the judge reads: the pairs people voted on, then held-out briefs that both wrote for, by their hashes."""
-    brand, store = context.brand, context.store
-    briefs = {h: b for h, b in store.briefs_by_hash(brand.guide.id).items() if b.channel in brand.guide.channels}
-    duels: dict[tuple[str, str], Duel] = {}
-
-    def add(candidate: Draft | None, reference: Draft | None) -> None:
-        if candidate and reference and candidate.brief_hash in briefs:
-            duel = Duel(briefs[candidate.brief_hash], candidate, reference)
-            duels.setdefault(duel.ids, duel)
-
+def _voted(context: Context, sides: Sides, ballots: Sequence[Ballot]) -> Iterator[Duel]:
+    """The pairs that people voted on."""
+    store = context.store
+    briefs = store.briefs_by_hash(context.brand_id) if ballots else {}
     for ballot in ballots:
         ids = (ballot.vote.left, ballot.vote.right)
-        candidate, reference = ids if ballot.left == sides.candidate else reversed(ids)
-        add(store.draft(candidate), store.draft(reference))
-    takes = _first_takes(context)
-    ours, theirs = takes.get(sides.candidate, {}), takes.get(sides.reference, {})
-    for hash_ in sorted(ours.keys() & theirs.keys() & briefs.keys()):
-        if _is_held_out(context, briefs[hash_]):
-            add(ours[hash_], theirs[hash_])
-    return list(duels.values())[: context.settings.judge_pairs]
+        candidate, reference = map(store.draft, ids if ballot.left == sides.candidate else reversed(ids))
+        if candidate and reference:
+            yield Duel(briefs[candidate.brief_hash], candidate, reference)
 
 
-def _first_takes(context: Context) -> dict[str, dict[str, Draft]]:
-    """Every writer's newest first take for every brief, by writer and the brief's hash."""
-    found: dict[str, dict[str, Draft]] = defaultdict(dict)
-    for draft in context.store.drafts(context.brand_id):
-        if draft.candidate == 0:
-            found[draft.adapter or draft.model][draft.brief_hash] = draft
-    return found
-
-
-def _is_held_out(context: Context, brief: Brief) -> bool:
-    return split_of(brief, is_unseen=context.brand.is_unseen(brief)) in HELD_OUT
+def _golden(texts: Mapping[str, Mapping[str, Scored]]) -> Iterator[Duel]:
+    """First texts of both sides for the same golden briefs, in the order of the briefs' hashes."""
+    ours, theirs = texts.get("candidate", {}), texts.get("reference", {})
+    for key in sorted(ours.keys() & theirs.keys()):
+        yield Duel(ours[key].brief, ours[key].draft, theirs[key].draft)
 
 
 def _told(context: Context, error: BrandVoiceError) -> str:

@@ -20,9 +20,10 @@ from brand_voice.chat import Chat
 from brand_voice.context import Context
 from brand_voice.errors import BrandError, InputError
 from brand_voice.evaluate import DECIDING, Subject, Voice, evaluate, markdown
-from brand_voice.evidence import Report
+from brand_voice.evidence import CascadePoint, Report
 from brand_voice.figures import Scored, Side
 from brand_voice.golden import GoldenBrief
+from brand_voice.handover import Try, cascade_points
 from brand_voice.loop import screen_drafts
 from brand_voice.promotion import adapter_of, candidate_of
 from brand_voice.prompts import student_messages
@@ -102,8 +103,21 @@ def assess(context: Context, question: Question, server: StudentServer | None = 
         samples=question.samples,
         margins=context.settings.margins,
     )
-    report = enrich(context, evaluate(subject, sides, train, voice_of(context, train)))
+    report = enrich(context, evaluate(subject, sides, train, voice_of(context, train)), sides)
+    report = report.model_copy(update={"cascade": curve(report, sides)})
     return Assessed(report, save_report(report, workspace.evaluations), tuple(sides))
+
+
+def curve(report: Report, sides: Sequence[Side]) -> tuple[CascadePoint, ...]:
+    """Quality against cost if the candidate handed over to the teacher; nothing where that wrote none of the texts."""
+    by_role = {side.role: side for side in sides}
+    teacher = by_role.get("reference" if report.against == TEACHER else "teacher")
+    if teacher is None:
+        return ()
+    student, taught = ([Try(s.draft, s.screening) for s in side.texts] for side in (by_role["candidate"], teacher))
+    figures = report.side("candidate")
+    usd = figures.cost.usd_per_thousand if figures else None
+    return cascade_points(student, taught, usd_per_student_text=None if usd is None else usd / 1_000)
 
 
 def save_report(report: Report, parent: Path) -> Path:

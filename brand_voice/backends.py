@@ -39,6 +39,8 @@ class Plan(NamedTuple):
     max_lora_rank: int
     max_model_len: int
     is_gpu: bool
+    loads_adapters: bool = False
+    """Whether it takes further adapters while it runs: only for `loras`, and only on loopback."""
 
     @property
     def models(self) -> tuple[str, ...]:
@@ -127,6 +129,8 @@ def environment(plan: Plan, settings: ServeSettings, key: str | None) -> dict[st
         ours["VLLM_CPU_KVCACHE_SPACE"] = str(settings.kv_cache_gib)
     if key is not None:
         ours["VLLM_API_KEY"] = key
+    if plan.loads_adapters:
+        ours["VLLM_ALLOW_RUNTIME_LORA_UPDATING"] = "1"
     return {**os.environ, **ours}
 
 
@@ -158,7 +162,8 @@ def _vllm(plan: Plan, settings: ServeSettings, port: int) -> list[str]:
         # use offset"): a prompt is computed whole or waits.
         flags.append("--no-enable-chunked-prefill")
     if plan.loras:
-        options |= {"--max-loras": len(plan.loras), "--max-lora-rank": plan.max_lora_rank}
+        slots = len(plan.loras) + plan.loads_adapters  # the next one is loaded while the last one still answers
+        options |= {"--max-loras": slots, "--max-lora-rank": plan.max_lora_rank}
         modules = [json.dumps({"name": name, "path": str(path)}) for name, path in plan.loras.items()]
         flags += ["--enable-lora", "--lora-modules", *modules]
     return [sys.executable, "-m", "vllm.entrypoints.openai.api_server", *_options(options), *flags]

@@ -11,7 +11,7 @@ import difflib
 import io
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeGuard
 
 from pydantic import Field, ValidationError
 
@@ -81,6 +81,23 @@ def read_briefs(path: Path, *, brand: Brand, products: Sequence[Product]) -> lis
     if not rows:
         raise InputError(f"{path} holds no briefs", remedy=_TEMPLATE_REMEDY)
     return _without_duplicates(row if row.problem else _checked(row, brand) for row in rows)
+
+
+def brief_of_fields(fields: Mapping[str, object], *, brand: Brand, products: Sequence[Product]) -> Brief:
+    """A brief from what a row of a file would hold; `facts` and `must_include` may be lists.
+
+    Raises:
+        InputError: a field is unknown, missing, no text, or the brief breaks a rule of files of briefs.
+    """
+    given = {name: LIST_MARK.join(value) if _is_list(value) else value for name, value in fields.items()}
+    cells = {name: value for name, value in given.items() if isinstance(value, str) and value.strip()}
+    faults = [f"{_seen(name)}: unknown; known: {', '.join(COLUMNS)}" for name in given if name not in COLUMNS]
+    faults += [f"{name}: expected text, saw {_seen(v)}" for name, v in given.items() if not isinstance(v, str | None)]
+    faults += [f"{name}: missing" for name in REQUIRED if name not in cells]
+    row = _checked(_csv_row(0, list(cells), list(cells.values()), brand, _Catalogue(products)), brand)
+    if faults or row.brief is None:
+        raise InputError("; ".join(faults) or str(row.problem), remedy=_TEMPLATE_REMEDY)
+    return row.brief
 
 
 def read_copy(path: Path, *, brand: Brand, products: Sequence[Product], channel: str | None = None) -> list[CopyRow]:
@@ -324,6 +341,10 @@ def _surplus(header: Sequence[str], cells: Sequence[str]) -> str | None:
     if not any(cell.strip() for cell in cells[len(header) :]):
         return None
     return f"saw {len(cells)} cells; expected {len(header)}: quote a cell that holds commas"
+
+
+def _is_list(value: object) -> TypeGuard[list[str]]:
+    return isinstance(value, list) and all(isinstance(item, str) and LIST_MARK not in item for item in value)
 
 
 def _items(cell: str | None) -> tuple[str, ...]:

@@ -1,44 +1,41 @@
 """Calibrate: let the student write for the validation briefs, and measure what its certainty tells about its texts.
 
 Validation briefs alone: those of training would flatter the student, and the held-out ones, golden sets among them,
-decide whether it is promoted. A text that an earlier run asked for is not asked for again.
+decide whether it is promoted. As those of an evaluation, the texts are kept beside the reports, and are not asked for
+again.
 """
-
-from contextlib import nullcontext
 
 from brand_voice import calibration
 from brand_voice.chat import Chat
-from brand_voice.context import Context, saved
+from brand_voice.context import Context
 from brand_voice.errors import InputError
-from brand_voice.generate import generate, requests
 from brand_voice.promotion import adapter_of
 from brand_voice.prompts import student_messages
-from brand_voice.records import AdapterManifest, Brief, Draft
+from brand_voice.records import Brief
+from brand_voice.samples import Asking, Writer
 from brand_voice.screen.screening import Screener
-from brand_voice.serve import StudentServer
 from brand_voice.snapshot import split_of
 from brand_voice.student import serving
 
 
-def calibrate(
-    context: Context, adapter_name: str | None = None, server: StudentServer | None = None
-) -> calibration.Calibration:
+def calibrate(context: Context, adapter_name: str | None = None) -> calibration.Calibration:
     """Measure an adapter, the brand's own by default, set its threshold, and save both.
 
     Raises:
         InputError: the brand has no validation briefs.
         ArtifactError: there is no adapter.
         ServeError: it cannot be served.
-        ChatError: too many texts did not come.
+        ChatError: the server answers nobody any more; what it wrote is kept.
     """
     workspace, brand, settings = context.workspace, context.brand, context.settings
     adapter = adapter_of(context, adapter_name)
     briefs = validation_briefs(context)
-    with (
-        nullcontext(server) if server else serving(context, adapter) as running,
-        Chat(running.endpoint(adapter.name)) as chat,
-    ):
-        drafts = _drafts(context, adapter, chat, briefs)
+    writer = Writer(adapter.name, adapter.name, adapter.name, lambda b: student_messages(brand.guide, b))
+    asking = Asking(context, writer, briefs, settings.cascade.best_of)
+    if asking.missing:
+        with serving(context, adapter) as server, Chat(server.endpoint(adapter.name)) as chat:
+            asking.ask(chat)
+    drafts = [timed.draft for timed in asking.texts]
     screener, by_hash = Screener(brand.guide, brand.catalogue), {brief.hash: brief for brief in briefs}
     certain = [
         calibration.Certain(
@@ -69,23 +66,3 @@ def validation_briefs(context: Context) -> list[Brief]:
             f"{brand.guide.id} has no validation briefs", remedy="add briefs: about one of eight is a validation brief"
         )
     return briefs
-
-
-def _drafts(context: Context, adapter: AdapterManifest, chat: Chat, briefs: list[Brief]) -> list[Draft]:
-    """Several texts a brief with their log-probabilities; one that was stored without these is asked for again."""
-    brand, store, settings = context.brand, context.store, context.settings
-    wanted = requests(
-        briefs,
-        lambda b: student_messages(brand.guide, b),
-        author="student",
-        model=adapter.name,
-        sampling=settings.student_sampling,
-        candidates=settings.cascade.best_of,
-    )
-    store.save_brand_briefs(briefs)
-    asked = {r.draft_id: r.model_copy(update={"wants_logprobs": True}) for r in wanted}
-    found = (store.draft(id_) for id_ in asked)
-    known = [d for d in found if d is not None and d.is_ok and d.mean_logprob is not None]
-    missing = [r for id_, r in asked.items() if id_ not in {d.id for d in known}]
-    fresh = generate(missing, chat, settings.student_sampling, adapter=adapter.name)
-    return [*known, *saved(context.track(fresh, "calibrate", len(missing)), store.save_drafts)]

@@ -14,7 +14,6 @@ from brand_voice.context import Context
 from brand_voice.distill import OnStep
 from brand_voice.evaluate import markdown
 from brand_voice.records import AdapterManifest
-from brand_voice.registry import adapters, find
 from brand_voice.serve import StudentServer, publish
 from brand_voice.workspace import Workspace
 
@@ -60,11 +59,10 @@ class Demo:
     def train(self, snapshot: str, bar: Bar) -> AdapterManifest:
         """Distil, unless an adapter of this snapshot and these settings is there."""
         context = self.context
-        wanted = context.settings.training.model_dump()
-        for known in adapters(context.workspace.adapters, context.brand_id):
-            if known.snapshot == snapshot and wanted.items() <= known.training.items():
-                context.notify(f"\n== distill\n{known.name} is there already")
-                return find(context.workspace.adapters, context.brand_id, known.name)
+        known = loop.trained(context, snapshot)
+        if known is not None:
+            context.notify(f"\n== distill\n{known.name} is there already")
+            return known
         with self.stage("distill"), bar("distill") as on_step:
             return loop.train(context, snapshot_name=snapshot, on_step=on_step)
 

@@ -26,6 +26,7 @@ from brand_voice.records import AdapterManifest, Brief, Example, SnapshotManifes
 from brand_voice.rename import renamed
 from brand_voice.settings import TrainingSettings
 from brand_voice.shipped import shipped
+from brand_voice.weighting import drawn, is_even
 
 if TYPE_CHECKING:
     from peft import LoraConfig, PeftModel
@@ -141,8 +142,10 @@ def distill(
     started = time.monotonic()
     base = find_base(student)
     model, tokenizer = load_student(base.path)
-    draws = math.ceil(settings.epochs) if _is_renaming(student, settings) else 1
-    pairs = snapshot.train if draws == 1 else _renamed(guide, snapshot.train, draws, settings.seed)
+    renames = is_renaming(student, settings)
+    draws = math.ceil(settings.epochs) if renames or not is_even(snapshot.train) else 1
+    drawing = (draws, settings.seed)
+    pairs = _renamed(guide, snapshot.train, *drawing) if renames else drawn(snapshot.train, *drawing)
     train = encode(tokenizer, guide, pairs, max_length=settings.max_length)
     validation = encode(tokenizer, guide, snapshot.validation, max_length=settings.max_length)
     trainer = _trainer(model, tokenizer, (train, validation), settings, on_step=on_step, draws=draws)
@@ -159,37 +162,46 @@ def distill(
         voice_line=guide.voice_line,
         prompt_hash=student_prompt_hash(),
         training=settings.model_dump()
-        | {"renames": draws > 1, "steps": trainer.state.global_step, "pairs": len(snapshot.train)},
+        | {"renames": renames, "steps": trainer.state.global_step, "pairs": len(snapshot.train)},
         metrics=_metrics(curve, seconds=time.monotonic() - started),
         versions={p: version(p) for p in ("torch", "transformers", "trl", "peft", "accelerate")},
         files={},
         created_at=now(),
     )
     # Under `accelerate launch` every process gets here; one of them writes.
-    return _save(trainer, guide, manifest, curve, parent) if trainer.accelerator.is_main_process else manifest
+    return save(trainer.model, guide, manifest, curve, parent) if trainer.accelerator.is_main_process else manifest
 
 
-def _is_renaming(student: str, settings: TrainingSettings) -> bool:
-    return settings.renames == "on" or (settings.renames == "auto" and _portable(student) == EMBEDDED)
+def is_renaming(student: str, settings: TrainingSettings) -> bool:
+    """Whether later epochs get other names, numbers and offers."""
+    is_wanted = settings.renames == "on" or (settings.renames == "auto" and _portable(student) == EMBEDDED)
+    return is_wanted and settings.epochs > 1
 
 
 def _renamed(guide: Brand, examples: Sequence[Example], draws: int, seed: int) -> list[Example]:
     """So many draws of every pair, each with another name, other numbers and another offer; the first as it is."""
     rng = random.Random(seed)
-    drawn = list(examples)
-    for example in list(examples) * (draws - 1):
-        limit = guide.channels[example.brief.channel].max_chars
-        brief, text = renamed(rng, example.brief, example.text, max_chars=limit)
-        drawn.append(example.model_copy(update={"brief": brief, "text": text}))
-    return drawn
+    known: set[str] = set()
+    found = []
+    for example in drawn(examples, draws, seed):
+        if example.draft_id in known:
+            limit = guide.channels[example.brief.channel].max_chars
+            brief, text = renamed(rng, example.brief, example.text, max_chars=limit)
+            found.append(example.model_copy(update={"brief": brief, "text": text}))
+        else:
+            found.append(example)
+            known.add(example.draft_id)
+    return found
 
 
-def _save(
-    trainer: "SFTTrainer", guide: Brand, manifest: AdapterManifest, curve: list[dict[str, float]], parent: Path
+def save(
+    model: "PeftModel", guide: Brand, manifest: AdapterManifest, curve: list[dict[str, float]], parent: Path
 ) -> AdapterManifest:
+    """Write a trained adapter, its curve and its card below `parent`; returns the manifest with its files."""
     with building(parent / manifest.name) as folder:
-        trainer.model.save_pretrained(folder, safe_serialization=True)
-        _write_curve(folder, curve)
+        # Named, or else the frozen copy that DPO trains against would be written too.
+        model.save_pretrained(folder, safe_serialization=True, selected_adapters=["default"])
+        _write_curve(folder, curve, "DPO loss" if "preference" in manifest.training else "loss (nats per token)")
         (folder / "README.md").write_text(_card(guide, manifest), encoding="utf-8")
         manifest = manifest.model_copy(update={"files": file_hashes(folder)})
         write_manifest(folder, manifest)
@@ -225,7 +237,7 @@ def _trainer(
         train_dataset=Dataset.from_list([_columns(r) for r in rows[0]]),
         eval_dataset=Dataset.from_list([_columns(r) for r in rows[1]]) if has_validation else None,
         peft_config=lora_config(settings),
-        callbacks=[_progress(on_step)],
+        callbacks=[progress(on_step)],
     )
     trainer.remove_callback(PrinterCallback)
     if trainer.args.use_cpu:
@@ -306,7 +318,12 @@ def _columns(row: Row) -> dict[str, list[int]]:
     return {"input_ids": row.prompt + row.completion, "labels": [IGNORED] * len(row.prompt) + row.completion}
 
 
-def _progress(on_step: OnStep) -> Any:
+def progress(on_step: OnStep) -> Any:
+    """A callback for a trainer that tells `on_step` of every step.
+
+    Raises:
+        TrainingError: (in training) the loss is not a number.
+    """
     from transformers import TrainerCallback
 
     class Progress(TrainerCallback):  # type: ignore[misc]  # transformers is untyped here
@@ -336,8 +353,8 @@ def _metrics(curve: list[dict[str, float]], *, seconds: float) -> dict[str, floa
     return metrics
 
 
-def _write_curve(folder: Path, curve: list[dict[str, float]]) -> None:
-    """Write the loss curve as `curve.json` and `curve.png` (nats per completion token)."""
+def _write_curve(folder: Path, curve: list[dict[str, float]], unit: str) -> None:
+    """Write the loss curve as `curve.json` and `curve.png`."""
     import matplotlib as mpl
 
     mpl.use("agg")
@@ -350,13 +367,15 @@ def _write_curve(folder: Path, curve: list[dict[str, float]]) -> None:
         points = [(row["step"], row[key]) for row in curve if key in row]
         if points:
             axes.plot(*zip(*points, strict=True), label=label, marker="o" if key == "eval_loss" else None)
-    axes.set(xlabel="step", ylabel="loss (nats per token)")
+    axes.set(xlabel="step", ylabel=unit)
     axes.legend(frameon=False)
     axes.spines[["top", "right"]].set_visible(False)
     figure.savefig(folder / "curve.png", dpi=120)
 
 
 def _card(guide: Brand, manifest: AdapterManifest) -> str:
+    further = manifest.training.get("preference")
+    edits = f" Then DPO on {further['pairs']} edits, on top of `{further['adapter']}`." if further else ""
     metrics = "\n".join(f"| {k} | {v} |" for k, v in manifest.metrics.items())
     return f"""---
 library_name: peft
@@ -368,7 +387,8 @@ tags: [lora, brand-voice]
 
 A LoRA that writes marketing copy in the voice of {guide.name}: {guide.voice_line}.
 
-Trained with TRL's SFTTrainer on snapshot `{manifest.snapshot}` (approved and edited copy only), loss on the completion.
+Trained with TRL's SFTTrainer on snapshot `{manifest.snapshot}` (approved and edited copy only), loss on the
+completion.{edits}
 The prompt is `prompts/student.jinja` in the version {manifest.prompt_hash}; another wording will not work as well.
 Texts need screening and a person's eye: a small model imitates style more readily than it keeps facts.
 

@@ -8,6 +8,8 @@ figure from texts; whoever can, fills these records.
 import math
 from typing import Literal
 
+from pydantic import ConfigDict
+
 from brand_voice.rates import Rate
 from brand_voice.records import Brief, Record, Split
 
@@ -21,6 +23,8 @@ DESCRIPTIVE_BELOW = 50
 
 class Difference(Record):
     """One measure of two sides on the same briefs, with a 95% interval from a bootstrap clustered by brief."""
+
+    model_config = ConfigDict(ser_json_inf_nan="strings")  # a figure that could not be taken comes back as it was
 
     measure: Measure
     candidate: float

@@ -9,18 +9,19 @@ from contextlib import AbstractContextManager, nullcontext
 from pathlib import Path
 from typing import NamedTuple
 
-from brand_voice import distill, generate, review, snapshot
+from brand_voice import distill, generate, preference, review, snapshot
 from brand_voice.adopt import adopt, propose
 from brand_voice.artifacts import read_manifest
 from brand_voice.brief_files import CopyRow
 from brand_voice.chat import Chat
 from brand_voice.context import Context, saved
 from brand_voice.errors import InputError
+from brand_voice.merge import find_base
 from brand_voice.promotion import next_step
-from brand_voice.prompts import teacher_messages
+from brand_voice.prompts import student_prompt_hash, teacher_messages
 from brand_voice.recorded import candidates_recorded, recorded_teacher
 from brand_voice.records import AdapterManifest, Brief, Draft, Record, Review, Screening, SnapshotManifest
-from brand_voice.registry import adapters
+from brand_voice.registry import adapters, find
 from brand_voice.screen.screening import Screener
 from brand_voice.settings import RECORDED, Endpoint, Settings
 from brand_voice.shipped import shipped
@@ -164,7 +165,8 @@ def freeze(context: Context) -> SnapshotManifest:
     brand = context.brand
     approved = context.store.approved(brand.guide.id)
     unseen = frozenset(a.brief.hash for a in approved if brand.is_unseen(a.brief))
-    return snapshot.freeze(brand.guide, approved, unseen, context.workspace.snapshots)
+    parent = context.workspace.snapshots
+    return snapshot.freeze(brand.guide, approved, unseen, parent, settings=context.settings.snapshot)
 
 
 def student_of(settings: Settings) -> str:
@@ -183,10 +185,7 @@ def student_of(settings: Settings) -> str:
 def train(context: Context, *, snapshot_name: str | None, on_step: distill.OnStep) -> AdapterManifest:
     """Distil the newest snapshot, or the one named, into a new adapter."""
     workspace, settings = context.workspace, context.settings
-    if snapshot_name is None:
-        folder = snapshot.newest(workspace.snapshots, context.brand_id)
-    else:
-        folder = workspace.snapshots / snapshot_name
+    folder = _snapshot_folder(context, snapshot_name)
     frozen = distill.Snapshot(
         manifest=read_manifest(folder, SnapshotManifest),
         train=snapshot.load(folder, "train"),
@@ -195,6 +194,61 @@ def train(context: Context, *, snapshot_name: str | None, on_step: distill.OnSte
     return distill.distill(
         context.brand.guide, frozen, student_of(settings), settings.training, parent=workspace.adapters, on_step=on_step
     )
+
+
+def _snapshot_folder(context: Context, name: str | None) -> Path:
+    parent = context.workspace.snapshots
+    return snapshot.newest(parent, context.brand_id) if name is None else parent / name
+
+
+def trained(context: Context, snapshot_name: str, *, on_top_of: str | None = None) -> AdapterManifest | None:
+    """The newest adapter of this snapshot with today's settings, student and prompt; none where there is none.
+
+    `on_top_of` names the adapter that it was trained further from on edits; none for one that was only distilled.
+    """
+    settings, parent = context.settings, context.workspace.adapters
+    student = student_of(settings)
+    wanted = settings.training.model_dump() | {"renames": distill.is_renaming(student, settings.training)}
+    further = settings.preference.model_dump() | {"adapter": on_top_of}
+    base = find_base(student).hash
+    for known in reversed(adapters(parent, context.brand_id)):
+        edits = known.training.get("preference")
+        is_kind = edits is None if on_top_of is None else edits is not None and further.items() <= edits.items()
+        is_todays = known.student_hash == base and known.prompt_hash == student_prompt_hash()
+        if is_kind and is_todays and known.snapshot == snapshot_name and wanted.items() <= known.training.items():
+            return find(parent, context.brand_id, known.name)
+    return None
+
+
+def train_further(context: Context, *, snapshot_name: str | None, on_step: distill.OnStep) -> AdapterManifest:
+    """Train a snapshot's adapter further on its edits; it is distilled unless it is there."""
+    name = _snapshot_folder(context, snapshot_name).name
+    adapter = trained(context, name) or train(context, snapshot_name=name, on_step=on_step)
+    return prefer(context, adapter, on_step=on_step)
+
+
+def prefer(context: Context, adapter: AdapterManifest, *, on_step: distill.OnStep) -> AdapterManifest:
+    """Train an adapter further on the edits of its snapshot.
+
+    Raises:
+        InputError: too few edits.
+    """
+    settings = context.settings
+    return preference.prefer(
+        context.brand.guide,
+        preference.Start(adapter, student_of(settings), edits(context, adapter.snapshot)),
+        settings.preference,
+        max_length=settings.training.max_length,
+        parent=context.workspace.adapters,
+        on_step=on_step,
+    )
+
+
+def edits(context: Context, snapshot_name: str) -> list[preference.Pair]:
+    """The edits in a snapshot's training split: what was made of a draft, over the draft."""
+    examples = snapshot.load(context.workspace.snapshots / snapshot_name, "train")
+    drafts = (context.store.draft(e.draft_id) for e in examples if e.verdict == "edit")
+    return preference.pairs_of(examples, {d.id: d for d in drafts if d is not None})
 
 
 def decide(context: Context, draft_id: str, said: review.Said) -> tuple[Review, Screening | None]:

@@ -5,6 +5,7 @@ no prompt. A brief is data: control-token strings in it are broken up before the
 """
 
 import json
+import re
 from collections.abc import Mapping
 from functools import cache
 from typing import Any
@@ -14,7 +15,7 @@ from jinja2.sandbox import ImmutableSandboxedEnvironment
 
 from brand_voice.errors import InputError
 from brand_voice.guide import Brand, Channel
-from brand_voice.records import Brief, Message, break_control_tokens, content_hash
+from brand_voice.records import Brief, Message, content_hash
 from brand_voice.shipped import shipped
 
 
@@ -144,3 +145,14 @@ def _render(template: str, **values: Any) -> str:
         return _environment().get_template(template).render(**values).strip()
     except TemplateError as exc:
         raise InputError(f"prompts/{template}: {exc}", remedy="restore the shipped template") from exc
+
+
+CONTROL_TOKEN = re.compile(r"<(?=[|｜/a-zA-Z_])|\[(?=/?(?:INST|SYS)\])")
+
+
+def break_control_tokens(text: str) -> str:
+    """Put a space into anything a tokenizer could read as a control token (`<|im_end|>`, `</s>`, `[INST]`).
+
+    Source: huggingface/transformers#29279, control-token strings inside user text become control tokens.
+    """
+    return CONTROL_TOKEN.sub(lambda m: m.group() + " ", text)

@@ -6,7 +6,6 @@ date and a hash. Times are UTC, ISO 8601. Nothing here reads a file or knows a m
 
 import hashlib
 import json
-import re
 from datetime import UTC, datetime
 from typing import Annotated, Any, Literal, NamedTuple, Protocol
 
@@ -92,8 +91,7 @@ class Brief(Record):
     @property
     def hash(self) -> str:
         """Hash of the content: neither the id nor the SKU enters, so that renumbering orphans nothing."""
-        content = self.model_dump(exclude={"id": True, "product": {"sku"}})
-        return content_hash(content)
+        return content_hash(self.model_dump(exclude={"id": True, "product": {"sku"}}))
 
     def said(self) -> str:
         """Everything the brief says, one item a line: what copy may take names, numbers and claims from."""
@@ -288,6 +286,8 @@ class Example(Record):
     draft_id: str
     verdict: Literal["approve", "edit"]
     split: Split
+    weight: float = Field(default=1.0, gt=0, le=1)
+    """How often it is trained on, against the newest pairs; only training pairs have another one than 1."""
 
 
 class SnapshotManifest(Record):
@@ -305,6 +305,13 @@ class SnapshotManifest(Record):
     """Approved texts that were not taken, by reason."""
     reviewers: dict[str, int]
     """Examples per reviewer."""
+    approved_until: str | None = None
+    """When the newest approval was given that was looked at; none in snapshots from before it was kept."""
+    half_life_days: float | None = None
+    """Age at which an approval counts half; none where all count alike."""
+    student_share: float = 1.0
+    """Share of the training pairs that the student may have written, approved as they were; `by_student` are."""
+    by_student: int = 0
 
 
 class AdapterManifest(Record):
@@ -391,14 +398,3 @@ def draft_id(brief: Brief, messages: tuple[Message, ...], model: str, sampling: 
     # What came later and is off must not change the ids of before.
     left_out = {"seed"} if sampling.frequency_penalty else {"seed", "frequency_penalty"}
     return content_hash([brief.hash, turns, model, sampling.model_dump(exclude=left_out), candidate])
-
-
-CONTROL_TOKEN = re.compile(r"<(?=[|｜/a-zA-Z_])|\[(?=/?(?:INST|SYS)\])")
-
-
-def break_control_tokens(text: str) -> str:
-    """Put a space into anything a tokenizer could read as a control token (`<|im_end|>`, `</s>`, `[INST]`).
-
-    Source: huggingface/transformers#29279, control-token strings inside user text become control tokens.
-    """
-    return CONTROL_TOKEN.sub(lambda m: m.group() + " ", text)

@@ -33,6 +33,7 @@ from brand_voice.backends import (
     lora_rank_limit,
     working_folder,
 )
+from brand_voice.chat import LOOPBACK
 from brand_voice.errors import ServeError
 from brand_voice.merge import adapter_rank, find_base, merged, usable_adapter
 from brand_voice.process import SupervisedProcess
@@ -48,6 +49,7 @@ STUDENT_READ_TIMEOUT_S = 600.0
 """A full batch of a half-billion-parameter student on two cores takes minutes."""
 POLL_S = 0.2
 ANSWER_TIMEOUT_S = 30.0
+LOAD_TIMEOUT_S = 120.0
 TAIL_LINES = 8
 _ANY_HOST = {"0.0.0.0": "127.0.0.1", "::": "::1"}
 _NO_ANSWER = 0
@@ -62,6 +64,8 @@ class ServerAddress(Record):
     """Root of the OpenAI protocol, `http://.../v1`."""
     key: str | None
     models: tuple[str, ...]
+    lora_rank: int | None = None
+    """Highest rank of an adapter that can be loaded while it runs; none where none can."""
 
 
 class StudentServer:
@@ -173,7 +177,13 @@ def start(
         cwd=working_folder(plan, work),
         log=log,
     )
-    address = ServerAddress(pid=process.pid, base_url=_base_url(settings.host, port), key=key, models=plan.models)
+    address = ServerAddress(
+        pid=process.pid,
+        base_url=_base_url(settings.host, port),
+        key=key,
+        models=plan.models,
+        lora_rank=plan.max_lora_rank if plan.loads_adapters else None,
+    )
     server = StudentServer(address, process)
     try:
         notify(f"starting {plan.backend} with {', '.join(plan.models)}; it prints to {log}")
@@ -183,6 +193,35 @@ def start(
         server.close()
         raise
     return server
+
+
+def load_adapter(server: StudentServer, base: Path | str, folder: Path) -> None:
+    """Load one more adapter into a running server, under its own name; return when it has answered.
+
+    Requests for the others go on. A name is never loaded twice: vLLM would answer from the old one's cached prefixes.
+
+    Raises:
+        ArtifactError: damaged, or made for another base.
+        ServeError: this server loads no adapters, or this one does not answer.
+    """
+    address, name = server.address, read_manifest(folder, AdapterManifest).name
+    if name in address.models:
+        return
+    found = find_base(base, revision=read_manifest(folder, AdapterManifest).student_hash)
+    usable_adapter(folder, found, prompt_hash=student_prompt_hash())
+    if adapter_rank(folder) > (address.lora_rank or 0):
+        raise ServeError(
+            f"the server at {address.base_url} cannot take {name}: its highest rank is {address.lora_rank or 'none'}",
+            remedy=f"brand-voice serve --brand {name.partition('@')[0]}",
+        )
+    wanted = {"lora_name": name, "lora_path": str(folder.resolve())}
+    reply = _ask(address, "POST", "/v1/load_lora_adapter", body=wanted, timeout_s=LOAD_TIMEOUT_S)
+    if reply.status != _OK or not _has_answered(address, name, timeout_s=LOAD_TIMEOUT_S):
+        raise ServeError(
+            f"{name} was not loaded: {reply.status} {reply.body[:300]}",
+            remedy="look at the server's log, or start it anew",
+        )
+    server.address = address.model_copy(update={"models": (name, *address.models)})
 
 
 def publish(server: StudentServer, server_file: Path) -> None:
@@ -246,6 +285,7 @@ def _plan(
         max_lora_rank=lora_rank_limit(rank) if is_lora else rank,
         max_model_len=min(settings.max_model_len, found.max_positions),
         is_gpu=is_gpu,
+        loads_adapters=is_lora and bool(adapters) and settings.host in LOOPBACK,
     )
 
 

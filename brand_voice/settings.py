@@ -78,6 +78,38 @@ class TrainingSettings(Record):
     seed: int = 0
 
 
+class SnapshotSettings(Record):
+    """What of the approved copy is taken into a snapshot, and how much of it counts."""
+
+    half_life_days: float = Field(default=180, ge=0, allow_inf_nan=False)
+    """Approvals that much older than the newest one count half in training, never less than a quarter. 0: all count
+    alike."""
+    student_share: float = Field(default=0.5, gt=0, le=1)
+    """Share of the training pairs that the student may have written itself, approved as they were; the newest stay."""
+
+
+class PreferenceSettings(Record):
+    """DPO on edits, on top of an adapter; off unless `--preference dpo` asks for it."""
+
+    beta: float = Field(default=0.1, gt=0)
+    """How firmly the adapter is held to what it was before: higher is firmer."""
+    learning_rate: float = Field(default=5e-4, gt=0)
+    """For the embedded student, a quarter of its own training's. A real model wants 5e-6..5e-5."""
+    epochs: float = Field(default=1, gt=0)
+    batch_size: int = Field(default=8, ge=1)
+    min_pairs: int = Field(default=30, ge=1)
+    """Edits in the training split under which it is refused: few pairs teach their own wording, not a preference."""
+
+
+class RefreshSettings(Record):
+    """From new approvals to the next adapter."""
+
+    min_new: int = Field(default=20, ge=1)
+    """Approvals since the live adapter's snapshot under which there is nothing new."""
+    samples: int = Field(default=3, ge=1)
+    """Texts a golden brief that an adapter writes to be judged."""
+
+
 class ServeSettings(Record):
     """The student's server."""
 
@@ -94,6 +126,26 @@ class ServeSettings(Record):
     enforce_eager: bool = False
     """Skip compilation: starts in a third of the time, answers more slowly."""
     ready_timeout_s: float = Field(default=300, gt=0)
+
+
+class GatewaySettings(Record):
+    """The brand's own endpoint, which stands before the student's server."""
+
+    host: str = "127.0.0.1"
+    """Another address needs API keys."""
+    port: int | None = Field(default=None, ge=1, le=65_535)
+    """None takes a free one."""
+    hosts: tuple[str, ...] = ()
+    """Names it answers to besides its own address: what a proxy in front sends as `Host`."""
+    deadline_s: float = Field(default=120, gt=0)
+    """What a request may take, waiting for an engine that restarts included; of a stream, what each piece may take."""
+    max_body_bytes: int = Field(default=262_144, ge=1_024)
+    max_n: int = Field(default=4, ge=1)
+    """Texts of one request."""
+    max_tokens: int = Field(default=1_024, ge=1)
+    """Tokens of one text; without `max_tokens` the engine's context is the limit."""
+    max_in_flight: int = Field(default=256, ge=1)
+    """Requests at a time; beyond that the answer is 503."""
 
 
 class MarginSettings(Record):
@@ -134,7 +186,11 @@ class Settings(Record):
     student: str | None = None
     """Path or hub id of the base student; none for the one shipped in `data/base-student`."""
     training: TrainingSettings = TrainingSettings()
+    snapshot: SnapshotSettings = SnapshotSettings()
+    preference: PreferenceSettings = PreferenceSettings()
+    refresh: RefreshSettings = RefreshSettings()
     serve: ServeSettings = ServeSettings()
+    gateway: GatewaySettings = GatewaySettings()
     judge: str | None = None
     """One of `[teachers.NAME]`: the model that judges the two sides of an evaluation; none asks nobody."""
     judge_max_cost_usd: float | None = Field(default=5.0, ge=0)

@@ -33,6 +33,8 @@ from brand_voice.records import (
     now,
 )
 from brand_voice.screen.similar import masked, near_duplicates
+from brand_voice.settings import SnapshotSettings
+from brand_voice.weighting import is_by_student, surplus, weighted, weights
 
 SPLITS: tuple[Split, ...] = ("train", "validation", "test", "unseen_product")
 LEAKAGE_THRESHOLD = 0.85
@@ -47,7 +49,14 @@ def split_of(brief: Brief, *, is_unseen: bool) -> Split:
     return "train" if bucket < 68 else "validation" if bucket < 80 else "test"
 
 
-def freeze(guide: Brand, approved: Iterable[Approved], unseen_briefs: frozenset[str], parent: Path) -> SnapshotManifest:
+def freeze(
+    guide: Brand,
+    approved: Iterable[Approved],
+    unseen_briefs: frozenset[str],
+    parent: Path,
+    *,
+    settings: SnapshotSettings = SnapshotSettings(),  # noqa: B008  # frozen
+) -> SnapshotManifest:
     """Write a snapshot below `parent`, or return the one that holds exactly this already.
 
     `unseen_briefs` holds the hashes of briefs about held-out products.
@@ -55,22 +64,27 @@ def freeze(guide: Brand, approved: Iterable[Approved], unseen_briefs: frozenset[
     Raises:
         InputError: nothing approved may be trained on.
     """
-    examples, left_out, reviewers = _examples(approved, unseen_briefs)
+    taken = {a.draft.id: a for a in approved}
+    examples, left_out, reviewers = _examples(taken.values(), unseen_briefs)
     examples, leaked = _without_leaks(examples)
     left_out["near_duplicate_of_held_out"] += leaked
+    too_many = surplus((taken[e.draft_id] for e in examples if e.split == "train"), settings.student_share)
+    left_out["beyond_student_share"] += len(too_many)
+    examples = [e for e in examples if e.draft_id not in too_many]
+    examples = weighted(examples, weights((taken[e.draft_id] for e in examples), settings.half_life_days))
     if not any(e.split == "train" for e in examples):
         raise InputError(
             f"no approved copy of {guide.id} to train on; left out: {dict(left_out) or 'nothing'}",
             remedy=f"review drafts first: brand-voice review --brand {guide.id}",
         )
-    content = content_hash([guide.version, *(e.model_dump(mode="json") for e in examples)])
+    content = content_hash([guide.version, *(e.model_dump(mode="json", exclude=_unsaid(e)) for e in examples)])
     for folder in sorted(parent.glob(f"{guide.id}@*-{content[:8]}")):
         if (folder / MANIFEST).is_file():
             return read_manifest(folder, SnapshotManifest)
     name = f"{guide.id}@{now()[:10]}-{content[:8]}"
     with building(parent / name) as folder:
         for split in SPLITS:
-            lines = [e.model_dump_json() + "\n" for e in examples if e.split == split]
+            lines = [e.model_dump_json(exclude=_unsaid(e)) + "\n" for e in examples if e.split == split]
             (folder / f"{split}.jsonl").write_text("".join(lines), encoding="utf-8")
         counts = Counter(e.split for e in examples)
         manifest = SnapshotManifest(
@@ -82,6 +96,10 @@ def freeze(guide: Brand, approved: Iterable[Approved], unseen_briefs: frozenset[
             files=file_hashes(folder),
             left_out={k: v for k, v in left_out.items() if v},
             reviewers=dict(reviewers),
+            approved_until=max(a.review.created_at for a in taken.values()),
+            half_life_days=settings.half_life_days or None,
+            student_share=settings.student_share,
+            by_student=sum(e.split == "train" and is_by_student(taken[e.draft_id]) for e in examples),
         )
         (folder / "README.md").write_text(_card(guide, manifest), encoding="utf-8")
         card = {"README.md": file_hash(folder / "README.md")}
@@ -129,6 +147,7 @@ def export(folder: Path, guide: Brand, target: Path) -> int:
             "completion": [{"role": "assistant", "content": example.text}],
             "split": example.split,
             "verdict": example.verdict,
+            "weight": example.weight,
             "brief": example.brief.model_dump_json(),
         }
         for example in load(folder)
@@ -143,6 +162,11 @@ def export(folder: Path, guide: Brand, target: Path) -> int:
     by_split = {s: [r for r in rows if r["split"] == s] for s in SPLITS}
     DatasetDict({s: Dataset.from_list(found) for s, found in by_split.items() if found}).save_to_disk(str(target))
     return len(rows)
+
+
+def _unsaid(example: Example) -> set[str]:
+    """A weight of 1 is not written: snapshots from before there were weights keep their hashes."""
+    return {"weight"} if example.weight == 1 else set()
 
 
 def _lines(path: Path) -> list[str]:
@@ -191,6 +215,7 @@ def _card(guide: Brand, manifest: SnapshotManifest) -> str:
     counts = "\n".join(f"| {split} | {count} |" for split, count in manifest.counts.items())
     left_out = ", ".join(f"{k}: {v}" for k, v in manifest.left_out.items()) or "nothing"
     reviewers = ", ".join(f"{k} ({v})" for k, v in manifest.reviewers.items())
+    age = f"counts half after {manifest.half_life_days:g} days" if manifest.half_life_days else "does not count"
     return f"""# {manifest.name}
 
 Approved marketing copy of {guide.name}: briefs and the texts that reviewers approved or edited.
@@ -202,6 +227,8 @@ Approved marketing copy of {guide.name}: briefs and the texts that reviewers app
 - Split by hash of the brief; products marked unseen are a split of their own.
 - Left out: {left_out}. No text of the training split has similarity {LEAKAGE_THRESHOLD} or more to a held-out one,
   product name, numbers and offer masked.
+- An approval's age {age}. The student itself wrote {manifest.by_student} training pairs, approved as they were;
+  {manifest.student_share:.0%} of them may be.
 - Reviewed by: {reviewers}. A reviewer called "recorded" is a language model's recorded review, not a person.
 - Brand guide version {manifest.guide_version}; created {manifest.created_at}.
 """

@@ -52,16 +52,25 @@ def start_base(context: Context, adapter: AdapterManifest) -> serve.StudentServe
 
 def _start(context: Context, adapter: AdapterManifest, names: Sequence[str]) -> serve.StudentServer:
     workspace = context.workspace
-    base = str(shipped("data") / "base-student") if adapter.student == "base-student" else adapter.student
     with context.waiting("start server"):
         return serve.start(
-            base,
+            _base(adapter),
             {name: workspace.adapters / name for name in names},
             context.settings.serve,
             work=workspace.merged,
             log=workspace.server_log,
             notify=context.notify,
         )
+
+
+def load_adapter(context: Context, server: serve.StudentServer, adapter: AdapterManifest) -> None:
+    """Load an adapter into a running server; see `serve.load_adapter`."""
+    serve.load_adapter(server, _base(adapter), context.workspace.adapters / adapter.name)
+
+
+def _base(adapter: AdapterManifest) -> str:
+    """The student an adapter was trained on: a folder or a hub id."""
+    return str(shipped("data") / "base-student") if adapter.student == "base-student" else adapter.student
 
 
 class Batch(NamedTuple):

@@ -1,7 +1,7 @@
 """A real local server of the OpenAI chat protocol; the model's name picks how it misbehaves.
 
-`ok` behaves; what stands before an `@` in the name does not count. `<name>-once` misbehaves on the first request only.
-Everything it saw is kept: bodies, times, and what `observe` returned at the moment a request arrived.
+`ok` behaves. `<name>-once` misbehaves on the first request only; what stands before an `@` does not count. Everything
+it saw is kept: bodies, times, and what `observe` returned at the moment a request arrived.
 """
 
 import json
@@ -40,6 +40,8 @@ class Misbehaving(LoopbackServer):
         self.observe: Callable[[], Any] = lambda: None
         self.release = threading.Event()
         """Lets the hanging requests go."""
+        self.left = threading.Event()
+        """Whoever was sent a dripping stream has gone."""
 
     def endpoint(self, model: str, **changes: Any) -> Endpoint:
         defaults = {"name": "test", "base_url": f"http://127.0.0.1:{self.server_port}/v1", "api_key": KEY}
@@ -68,6 +70,8 @@ class _Handler(BaseHTTPRequestHandler):
         pass
 
     def do_GET(self) -> None:
+        if self.path == "/health":
+            return self.reply(200, "")
         if self.headers["Authorization"] != f"Bearer {KEY}":
             return self.reply(401, {"error": {"message": f"bad key {KEY}", "code": "invalid_api_key"}})
         return self.reply(200, {"object": "list", "data": []})
@@ -111,6 +115,13 @@ class _Handler(BaseHTTPRequestHandler):
     def finds_a_brief(self, body: dict[str, Any]) -> None:
         said = {"key_message": "slow mornings", "facts": ["12 oz"], "offer": None, "product_name": "Slow Mug"}
         self.answer(f"Here it is:\n```json\n{json.dumps(said)}\n```")
+
+    def judges(self, body: dict[str, Any]) -> None:
+        """The longer text is the better one, but the first where one says so."""
+        asked = json.loads(body["messages"][-1]["content"])
+        longer = "first" if len(asked["first"]) > len(asked["second"]) else "second"
+        is_swayed = "I am better" in asked["first"] + asked["second"]
+        self.answer(json.dumps({"why": "it says more", "better": "first" if is_swayed else longer}))
 
     def odd_briefs_fail(self, body: dict[str, Any]) -> None:
         self.answer(finish="length" if "fail" in body["messages"][-1]["content"] else "stop")
@@ -204,6 +215,20 @@ class _Handler(BaseHTTPRequestHandler):
 
     def hang_up(self, body: dict[str, Any]) -> None:
         self.close_connection = True
+
+    def drip(self, body: dict[str, Any]) -> None:
+        """A stream without an end: whoever has enough of it goes away."""
+        self.close_connection = True
+        self.send_response(200)
+        self.send_header("Content-Type", "text/event-stream")
+        self.end_headers()
+        event = json.dumps({"choices": [{"delta": {"content": "and "}}]})
+        try:
+            while not self.server.release.wait(0.01):
+                self.wfile.write(f"data: {event}\n\n".encode())
+                self.wfile.flush()
+        except OSError:
+            self.server.left.set()
 
     def stream(self, model: str) -> None:
         """Server-sent events: `ok`, `broken` (closed half-way), `error-event`, `cut-off`, or a plain reply."""

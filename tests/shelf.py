@@ -15,9 +15,10 @@ BELOW: dict[Measure, float] = {"all_pass": 0.0, "truth": 0.02, "voice": 0.2, "di
 """How far each measure lies below the share a report is filed under."""
 
 
-def shelve(workspace: Workspace, number: int, *, said: str = "", brand: str = "tidewater") -> AdapterManifest:
+def shelve(workspace: Workspace, number: int, *, said: str = "", **changes: str) -> AdapterManifest:
     """Put an adapter there as training leaves it, but without weights; higher numbers are newer."""
-    name = f"{brand}@2026-01-{number:02}-0000000{number}{'<i>' if said else ''}"
+    brand = changes.get("brand", "tidewater")
+    name = changes.get("name") or f"{brand}@2026-01-{number:02}-0000000{number}{'<i>' if said else ''}"
     folder = workspace.adapters / name
     folder.mkdir(parents=True)
     rows = [{"loss": 2.4 - 0.2 * number - step / 50, "step": step} for step in range(5, 31, 5)]
@@ -28,7 +29,7 @@ def shelve(workspace: Workspace, number: int, *, said: str = "", brand: str = "t
         brand=brand,
         student=said or "base-student",
         student_hash="0" * 16,
-        snapshot=f"{brand}@2026-01-{number:02}-5a9{said}",
+        snapshot=changes.get("snapshot") or f"{brand}@2026-01-{number:02}-5a9{said}",
         guide_version="f" * 16,
         voice_line=said or "warm",
         prompt_hash=student_prompt_hash(),

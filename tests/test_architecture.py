@@ -22,6 +22,7 @@ FLOORS: tuple[set[str], ...] = (
         "people",
         "budget",
         "live",
+        "api_keys",
         "resample",
     },
     {
@@ -37,6 +38,7 @@ FLOORS: tuple[set[str], ...] = (
         "rename",
         "guide_text",
         "evidence",
+        "weighting",
     },
     {
         "generate",
@@ -61,12 +63,12 @@ FLOORS: tuple[set[str], ...] = (
         "handover",
         "calibration",
     },
-    {"context", "desk", "evaluate", "report"},
+    {"context", "desk", "evaluate", "report", "preference"},
     {"promotion"},
     {"loop", "write"},
-    {"student", "rules", "samples", "around", "runs", "cascade"},
+    {"student", "rules", "samples", "around", "runs", "cascade", "next_briefs"},
     {"assess", "calibrate", "cascade_batch"},
-    {"demo"},
+    {"demo", "refresh", "gateway"},
     {"ui"},
     {"cli"},
 )

@@ -228,4 +228,4 @@ def test_later_epochs_of_the_embedded_student_see_other_names(
         assert new == name or name not in later.text
     assert len({e.brief.product.name for e in drawn}) > 2 * len({e.brief.product.name for e in snapshot.train})
     assert drawn == distill._renamed(tidewater.guide, snapshot.train, 3, seed=0)
-    assert not distill._is_renaming("Qwen/Qwen3-0.6B", SETTINGS), "off by default for a real model"
+    assert not distill.is_renaming("Qwen/Qwen3-0.6B", SETTINGS), "off by default for a real model"

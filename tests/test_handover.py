@@ -3,7 +3,12 @@ import math
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from reports import a_report
 
+from brand_voice.assess import curve
+from brand_voice.brand import BrandFolder
+from brand_voice.evidence import Role
+from brand_voice.figures import Scored, Side
 from brand_voice.handover import Try, best, better, cascade_points, fault
 from brand_voice.rates import Rate
 from brand_voice.records import Draft, Finding, Screening
@@ -89,6 +94,17 @@ def test_a_point_without_every_price_has_no_cost_and_a_recording_is_called_one()
     (alone,) = cascade_points(STUDENT, [], usd_per_student_text=0.001, thresholds=[])
     assert (alone.by_teacher, alone.basis) == (0.0, "measured")
     assert cascade_points([], TEACHER, usd_per_student_text=0.001) == ()
+
+
+def test_a_report_gets_the_curve_where_the_teacher_wrote_for_its_briefs(tidewater: BrandFolder) -> None:
+    def side(role: Role, tries: list[Try]) -> Side:
+        return Side(role, role, [Scored(tidewater.briefs[0], "test", t.draft, t.screening) for t in tries])
+
+    sides = [side("candidate", STUDENT), side("reference", TEACHER)]
+    drawn = curve(a_report(against="teacher"), sides)
+    assert drawn == cascade_points(STUDENT, TEACHER, usd_per_student_text=None)
+    assert len(drawn) > 1
+    assert curve(a_report(against="base"), sides) == ()
 
 
 texts = st.builds(

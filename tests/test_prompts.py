@@ -6,8 +6,7 @@ from hypothesis import strategies as st
 
 from brand_voice.brand import load_brand
 from brand_voice.errors import InputError
-from brand_voice.prompts import student_messages, teacher_messages, verbatim
-from brand_voice.records import break_control_tokens
+from brand_voice.prompts import break_control_tokens, student_messages, teacher_messages, verbatim
 
 BRAND = load_brand("tidewater")
 BRIEF = next(b for b in BRAND.briefs if b.offer and b.must_include and "code" in b.offer)

@@ -1,4 +1,5 @@
 import json
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
@@ -6,8 +7,9 @@ import pytest
 from brand_voice import artifacts, snapshot
 from brand_voice.brand import load_brand
 from brand_voice.errors import ArtifactError, InputError
-from brand_voice.records import Approved, Draft, Review
+from brand_voice.records import Approved, Draft, Review, SnapshotManifest
 from brand_voice.screen.similar import masked, similarity
+from brand_voice.settings import SnapshotSettings
 
 BRAND = load_brand("fjellvik")
 BRIEFS = {b.id: b for b in BRAND.briefs}
@@ -93,6 +95,51 @@ def test_the_same_content_is_the_same_snapshot_and_other_content_another(tmp_pat
     assert first == again
     assert first.name != other.name
     assert snapshot.newest(tmp_path, "fjellvik").name == other.name
+
+
+def aged(items: list[Approved], days: int) -> list[Approved]:
+    moment = (datetime(2026, 6, 1, tzinfo=UTC) - timedelta(days=days)).isoformat()
+    return [a._replace(review=a.review.model_copy(update={"created_at": moment})) for a in items]
+
+
+def test_older_approvals_weigh_less_and_equal_ones_leave_the_snapshot_as_it_was(tmp_path: Path) -> None:
+    mine = approved(240)
+    old, new = aged(mine[:120], 180), aged(mine[120:], 0)
+    even = snapshot.freeze(BRAND.guide, aged(mine, 400), UNSEEN, tmp_path)
+    assert '"weight":' not in (tmp_path / even.name / "train.jsonl").read_text(), "as it was before there were weights"
+    manifest = snapshot.freeze(BRAND.guide, [*old, *new], UNSEEN, tmp_path)
+    assert manifest.name != even.name
+    assert (manifest.half_life_days, manifest.approved_until) == (180, new[0].review.created_at)
+    drafts = {a.draft.id for a in old}
+    for example in snapshot.load(tmp_path / manifest.name):
+        assert example.weight == (0.5 if example.split == "train" and example.draft_id in drafts else 1)
+    forever = SnapshotSettings(half_life_days=0)
+    assert snapshot.freeze(BRAND.guide, [*old, *new], UNSEEN, tmp_path, settings=forever).name == even.name
+
+
+def test_the_student_writes_no_more_than_its_share_and_the_newest_stay(tmp_path: Path) -> None:
+    mine = [a for a in approved() if snapshot.split_of(a.brief, is_unseen=a.brief.hash in UNSEEN) == "train"]
+    untouched = [a for a in mine if a.review.verdict == "approve"]
+    own = [a._replace(draft=a.draft.model_copy(update={"author": "student"})) for a in untouched[:60]]
+    edits = [a for a in mine if a.review.verdict == "edit"][:10]
+    edited = [a._replace(draft=a.draft.model_copy(update={"author": "student"})) for a in edits]
+    rest = aged([*untouched[60:70], *edited], 3)
+    dated = [aged([a], 60 - number)[0] for number, a in enumerate(own)]
+    manifest = snapshot.freeze(BRAND.guide, [*dated, *rest], UNSEEN, tmp_path)
+    kept = {e.draft_id for e in snapshot.load(tmp_path / manifest.name)}
+    assert {a.draft.id for a in rest} <= kept, "a text that a person edited is not the student's"
+    assert kept & {a.draft.id for a in own} == {a.draft.id for a in own[40:]}
+    assert (manifest.left_out["beyond_student_share"], manifest.by_student, manifest.student_share) == (40, 20, 0.5)
+    everything = SnapshotSettings(student_share=1)
+    assert snapshot.freeze(BRAND.guide, [*dated, *rest], UNSEEN, tmp_path, settings=everything).by_student == 60
+
+
+def test_a_manifest_from_before_there_were_weights_is_read(frozen: Path, tmp_path: Path) -> None:
+    told = json.loads((frozen / artifacts.MANIFEST).read_text())
+    for name in ("approved_until", "half_life_days", "student_share", "by_student"):
+        del told[name]
+    (tmp_path / artifacts.MANIFEST).write_text(json.dumps(told))
+    assert artifacts.read_manifest(tmp_path, SnapshotManifest).approved_until is None
 
 
 def test_nothing_approved_is_an_error_with_a_remedy(tmp_path: Path) -> None:

@@ -1,17 +1,23 @@
-"""The Models tab in the browser: what is live, what is known of the adapters, a real training of the tiny student."""
+"""The Models tab in the browser: what is live, what is known of the adapters, promotion, a training for real."""
 
+import os
+import shutil
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
 from launched_app import App, box, choose, launched, says
 from playwright.sync_api import Page, expect
+from servers import KEY, misbehaving_server
 from shelf import file_report, review_texts, shelve
+from small_brand import keep_briefs
 
 from brand_voice.live import Promotion
+from brand_voice.loop import Ask, freeze, write_drafts
 from brand_voice.registry import adapters
-from brand_voice.serve import StudentServer
+from brand_voice.serve import ServerAddress, StudentServer, publish
 from brand_voice.settings import TrainingSettings
+from brand_voice.shipped import shipped
 
 OLD, LIVE, NEW = (f"tidewater@2026-01-0{n}-0000000{n}" for n in (1, 2, 3))
 
@@ -21,6 +27,8 @@ def app(tmp_path_factory: pytest.TempPathFactory, student: StudentServer, base: 
     """Three adapters, two of them with reports, one promoted and another one on a share of the traffic."""
     training = TrainingSettings(max_steps=10, batch_size=4, max_length=900)
     folder = tmp_path_factory.mktemp("workspace")
+    brand = shutil.copytree(shipped("data") / "brands" / "tidewater", folder / "brands" / "tidewater")
+    keep_briefs(Path(brand), slice(60))
     with launched(folder, student=student, base=str(base), training=training) as app:
         workspace, store = app.session.workspace, app.session.store
         for number in (1, 2, 3):
@@ -110,6 +118,66 @@ def test_a_live_adapter_whose_folder_is_gone_is_told_and_a_brand_without_any_say
         folder.with_name(f".{LIVE}").rename(folder)
 
 
+def test_against_the_gate_it_takes_a_second_step_a_name_and_a_reason_and_the_way_back_is_told(
+    app: App, opened: Callable[..., Page]
+) -> None:
+    page, store, before = models(opened()), app.session.store, len(app.session.store.promotions("tidewater"))
+    expect(page.locator("#models-promote")).to_be_hidden()
+    choose(page, "models-adapter", OLD)
+    page.locator("#models-promote").click()
+    says(page, "models-plan", f"{OLD} goes live in place of {LIVE}.")
+    says(page, "models-plan", f"The canary {NEW} ends.")
+    says(page, "models-plan", "The gate refuses it:\n– the report is against teacher")
+    page.locator("#models-leave").click()
+    expect(page.locator("#models-confirm")).to_be_hidden()
+    assert len(store.promotions("tidewater")) == before
+    page.locator("#models-promote").click()
+    page.get_by_role("button", name="Promote all the same").click()
+    says(page, "models-plan", "A name is missing")
+    box(page, "models-by").fill("Ada")
+    page.locator("#models-confirm").click()
+    says(page, "models-plan", "A reason to force it is missing")
+    box(page, "models-reason").fill("the new one shouts")
+    page.locator("#models-confirm").click()
+    says(page, "models-plan", f"{OLD} is live now.")
+    expect(page.locator("#models-standing")).to_contain_text("by Ada, forced: the new one shouts.")
+    expect(page.locator("#models-history tbody tr").first).to_contain_text("Promoted: 2026-01-01-00000001 (forced)")
+    page.locator("#models-rollback").click()
+    says(page, "models-plan", f"{LIVE} goes live again in place of {OLD}.")
+    page.locator("#models-confirm").click()
+    says(page, "models-plan", f"{LIVE} is live now.")
+    assert [(p.act, p.adapter, p.by) for p in store.promotions("tidewater")[before:]] == [
+        ("promote", OLD, "Ada"),
+        ("rollback", LIVE, "Ada"),
+    ]
+
+
+def test_a_canary_is_started_with_a_share_and_nobody_confirms_what_changed_meanwhile(
+    app: App, opened: Callable[..., Page]
+) -> None:
+    page, store = models(opened()), app.session.store
+    box(page, "models-by").fill("Ada")
+    choose(page, "models-adapter", OLD)
+    page.locator("#models-canary").click()
+    says(page, "models-plan", f"{OLD} gets a share of the traffic beside {LIVE}.")
+    choose(page, "models-share", "25%")
+    page.locator("#models-confirm").click()
+    expect(page.locator("#models-standing")).to_contain_text(f"Canary: {OLD} gets 25% of the traffic.")
+    page.locator("#models-end-canary").click()
+    says(page, "models-plan", f"{LIVE} gets all traffic again; {OLD} gets none.")
+    page.locator("#models-confirm").click()
+    expect(page.locator("#models-standing")).not_to_contain_text("Canary")
+    page.locator("#models-canary").click()
+    says(page, "models-plan", "The gate is not asked.")
+    promoted = Promotion(brand="tidewater", act="promote", adapter=NEW, previous=LIVE, by="Ben")
+    store.promote(promoted)
+    page.locator("#models-confirm").click()
+    says(page, "models-plan", f"By now {NEW} is live, not {LIVE}")
+    expect(page.locator("#models-standing .bv-name")).to_have_text(NEW)
+    assert store.promotions("tidewater")[-1].by == "Ben"
+    store.promote(promoted.model_copy(update={"act": "rollback", "adapter": LIVE, "previous": NEW}))
+
+
 def test_a_training_is_seen_from_every_page_stopped_by_one_and_run_to_a_new_adapter(
     app: App, opened: Callable[..., Page]
 ) -> None:
@@ -133,6 +201,30 @@ def test_a_training_is_seen_from_every_page_stopped_by_one_and_run_to_a_new_adap
     expect(page.locator("#models-focus h2")).to_have_text(new)
     expect(box(page, "models-adapter")).to_have_value(new)
     expect(page.locator("#models-snapshots tbody tr")).to_have_count(1)
+
+
+def test_an_evaluation_started_here_ends_in_a_report_and_what_keeps_it_from_one_is_told(
+    app: App, opened: Callable[..., Page]
+) -> None:
+    workspace = app.session.workspace
+    adapter = shelve(workspace, 4, name="tidewater@ok", snapshot=freeze(app.session.context("tidewater")).name).name
+    page = models(opened())
+    choose(page, "models-adapter", OLD)
+    page.locator("#models-evaluate").click()
+    says(page, "models-evaluation", "To do: build it again")  # its snapshot is gone
+    choose(page, "models-adapter", adapter)
+    choose(page, "models-against", "the teacher")
+    write_drafts(app.session.context("tidewater"), Ask())
+    with misbehaving_server() as server:
+        base_url = f"http://127.0.0.1:{server.server_port}/v1"
+        address = ServerAddress(pid=os.getpid(), base_url=base_url, key=KEY, models=(adapter,))
+        publish(StudentServer(address), workspace.server_file)
+        page.locator("#models-evaluate").click()
+        expect(page.locator("#models-focus")).to_contain_text("against teacher")
+    expect(box(page, "models-evaluation")).to_be_hidden()
+    expect(page.locator("#models-save")).to_be_visible()
+    page.locator("#models-promote").click()
+    says(page, "models-plan", f"tidewater@ok goes live in place of {LIVE}.")
 
 
 def names(app: App) -> set[str]:

@@ -16,9 +16,12 @@ from brand_voice.answer_files import EDITED_SOURCE_TYPE, SOURCE_TYPE
 from brand_voice.errors import InputError
 from brand_voice.recorded import LoopbackServer
 from brand_voice.serve import ServerAddress, StudentServer
+from brand_voice.settings import Settings
 from brand_voice.store.queue import Narrowed
-from brand_voice.ui.session import STUDENT, TEACHER
+from brand_voice.ui.cascades import Cascades, CascadeWriting
+from brand_voice.ui.session import STUDENT, TEACHER, Session
 from brand_voice.ui.writing import Writing
+from brand_voice.workspace import Workspace
 
 OLDER = "tidewater@20260101-fedcba"
 
@@ -187,3 +190,41 @@ def test_texts_that_differ_are_kept_and_recorded_ones_end(app: App) -> None:
     echo = Writing(app.session, STUDENT, brief, wanted=3)
     echo.run()
     assert len(echo.written) == 1
+
+
+def test_student_then_teacher_is_a_side_that_says_whose_text_it_is_and_why(
+    app: App, opened: Callable[..., Page]
+) -> None:
+    page = opened()
+    choose(page, "write-writers", "Student, then teacher")
+    says(page, "side-3-who", f"{ADAPTER}, then the recorded teacher. Only the rules decide: {ADAPTER} is not")
+    example(page)
+    box(page, "brief-message").fill("tastes of plums " * 60)
+    write(page, 2, 3)
+    says(page, "side-3-why", f"Written by the student, {ADAPTER}. The student's first text was blocked (length")
+    says(page, "side-3-why", "and the teacher has no recording for this brief: this is the student's best.")
+    expect(page.locator("#side-2-why")).to_be_hidden()
+    page.locator("#side-3-send").click()
+    says(page, "side-3-sent", "In the review queue already.")
+
+
+def test_what_the_student_cannot_do_the_recorded_teacher_does_in_the_demo(app: App) -> None:
+    session = app.session
+    brief = next(b for b in session.recorded_briefs("tidewater") if b.offer)  # the echo leaves offers out
+    writing = CascadeWriting(session, Cascades(session), brief)
+    writing.run()
+    (written,) = writing.written
+    assert (written.draft.author, written.screening.blocks) == ("teacher", ())
+    assert written.why.startswith("Written by the recorded teacher. The student's first text was blocked (")
+    assert [e.brief_hash for e in session.store.escalations("tidewater")][-1] == brief.hash
+    token = session.keep(written)
+    session.edit(token, "A line of my own.")
+    assert session.send_to_review(token) == "In the review queue."
+
+
+def test_a_student_that_is_not_there_is_told_on_the_cascades_side_too(tmp_path: Path) -> None:
+    with Session(Workspace(tmp_path), Settings(), brand="tidewater") as session:
+        writing = CascadeWriting(session, Cascades(session), session.recorded_briefs("tidewater")[0])
+        writing.run()
+    assert writing.error is not None
+    assert "brand-voice distill" in writing.error.remedy

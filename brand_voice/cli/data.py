@@ -115,12 +115,11 @@ def snapshot(
 ) -> None:
     """Freeze what is approved: split by brief and product, leakage checked, hashed."""
     from brand_voice.loop import freeze
-    from brand_voice.settings import Settings
 
     context.obj = (brand, workspace)
     if context.invoked_subcommand:
         return
-    with opened(workspace, brand, Settings()) as opened_context:
+    with opened(workspace, brand, read_settings(workspace, None)) as opened_context:
         manifest = freeze(opened_context)
     if as_json:
         typer.echo(manifest.model_dump_json(indent=2))

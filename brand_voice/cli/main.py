@@ -5,7 +5,7 @@ import os
 import typer
 
 from brand_voice import __version__
-from brand_voice.cli import data, models, people, registry, rules, staff
+from brand_voice.cli import data, models, people, refresh, registry, rules, staff
 
 app = typer.Typer(
     name="brand-voice",
@@ -14,7 +14,7 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     add_completion=False,
 )
-for group in (data.app, people.app, rules.app, models.app, registry.app, staff.app):
+for group in (data.app, people.app, rules.app, models.app, refresh.app, registry.app, staff.app):
     app.registered_commands += group.registered_commands
     app.registered_groups += group.registered_groups
 

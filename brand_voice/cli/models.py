@@ -1,7 +1,7 @@
 """Commands for the student: distill, serve, evaluate, and the demo of the whole loop."""
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
 
@@ -23,6 +23,9 @@ if TYPE_CHECKING:
     from brand_voice.workspace import Workspace
 
 app = typer.Typer()
+PreferenceOption = Annotated[
+    Literal["dpo"] | None, typer.Option(help="Train further on edits: the edited text over the original.")
+]
 AdapterOption = Annotated[str | None, typer.Option(help="An adapter; the newest by default.")]
 
 
@@ -37,18 +40,20 @@ def distill(
     epochs: Annotated[float | None, typer.Option(min=0.01, help="Passes over the data.")] = None,
     max_steps: Annotated[int | None, typer.Option(min=1, help="Stop after this many steps.")] = None,
     seed: Annotated[int | None, typer.Option(help="Seed of this training.")] = None,
+    preference: PreferenceOption = None,
     workspace: WorkspaceOption = DEFAULT_WORKSPACE,
     config: ConfigOption = None,
 ) -> None:
     """Train a LoRA on the newest snapshot with TRL; the adapter gets a name of its own."""
-    from brand_voice.loop import train
+    from brand_voice.loop import train, train_further
 
     settings = read_settings(workspace, config)
     changed = {"epochs": epochs, "max_steps": max_steps, "seed": seed}
     training = settings.training.model_copy(update={k: v for k, v in changed.items() if v is not None})
     settings = settings.model_copy(update={"training": training, "student": student or settings.student})
     with opened(workspace, brand, settings) as context, step_bar("distill") as on_step:
-        manifest = train(context, snapshot_name=snapshot, on_step=on_step)
+        make = train_further if preference else train
+        manifest = make(context, snapshot_name=snapshot, on_step=on_step)
     figures = ", ".join(f"{k} {v}" for k, v in manifest.metrics.items())
     typer.echo(manifest.name)
     notify(f"distill: {figures}")
@@ -66,22 +71,14 @@ def serve(
     workspace: WorkspaceOption = DEFAULT_WORKSPACE,
     config: ConfigOption = None,
 ) -> None:
-    """Serve adapters through vLLM until Ctrl-C; `write`, `evaluate` and `app` find the server."""
-    from brand_voice.promotion import adapter_of
-    from brand_voice.serve import publish
-    from brand_voice.student import start_server
+    """Serve the brand's own endpoint until Ctrl-C; `write`, `evaluate` and `app` find the engine behind it."""
+    from brand_voice.gateway.run import run
 
     settings = read_settings(workspace, config)
     if port is not None:
-        settings = settings.model_copy(update={"serve": settings.serve.model_copy(update={"port": port})})
+        settings = settings.model_copy(update={"gateway": settings.gateway.model_copy(update={"port": port})})
     with opened(workspace, brand, settings) as context:
-        names: list[str | None] = [*adapter] if adapter else [None]
-        chosen = [adapter_of(context, name) for name in names]
-        with start_server(context, *chosen) as server:
-            publish(server, context.workspace.server_file)
-            key = f"the key is in {context.workspace.server_file}"
-            notify(f"serving {', '.join(server.models)} at {server.base_url}; {key}")
-            server.wait()
+        run(context, adapter or ())
 
 
 @app.command()

@@ -1,4 +1,4 @@
-"""Commands for whoever looks after a workspace: who may sign in to the app, and as what."""
+"""Commands for whoever looks after a workspace: who may sign in to the app, and which keys the gateway takes."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -16,6 +16,9 @@ if TYPE_CHECKING:
 app = typer.Typer()
 people_app = typer.Typer(help="Say who may sign in to the app, and as what.", no_args_is_help=True)
 app.add_typer(people_app, name="people")
+
+keys_app = typer.Typer(help="Say who may ask the gateway, and how often.", no_args_is_help=True)
+app.add_typer(keys_app, name="keys")
 
 NameArgument = Annotated[str, typer.Argument(help="Name of the person; it stands on verdicts and votes.")]
 StdinOption = Annotated[bool, typer.Option("--password-stdin", help="Read the password from standard input.")]
@@ -100,6 +103,52 @@ def restore(name: NameArgument, workspace: WorkspaceOption = DEFAULT_WORKSPACE) 
     with _store(workspace) as store:
         store.restore(name)
     notify(f"people: {name} is back")
+
+
+@keys_app.command("add")
+@reports_errors
+def add_key(
+    name: Annotated[str, typer.Argument(help="Who it is for; it stands in the request log.")],
+    per_minute: Annotated[
+        int | None, typer.Option(min=1, max=100_000, help="Requests a minute; any number by default.")
+    ] = None,
+    workspace: WorkspaceOption = DEFAULT_WORKSPACE,
+) -> None:
+    """Make an API key and print it, this once. From the first one on, the gateway answers nobody without a key."""
+    from brand_voice.api_keys import ApiKey, key_hash, new_key
+
+    key = new_key()
+    with _store(workspace) as store:
+        added = store.add_key(ApiKey(name=name, per_minute=per_minute), key_hash(key))
+    typer.echo(key)
+    notify(f"keys: this is the key of {added.name}; it is kept as a hash and cannot be told again")
+
+
+@keys_app.command("list")
+@reports_errors
+def list_keys(workspace: WorkspaceOption = DEFAULT_WORKSPACE, as_json: JsonOption = False) -> None:
+    """List the keys' names and limits, revoked ones included."""
+    import json
+
+    with _store(workspace) as store:
+        keys = store.api_keys().values()
+    if as_json:
+        typer.echo(json.dumps([key.model_dump() for key in keys], indent=2))
+        return
+    for key in keys:
+        limit = f"{key.per_minute:,} a minute" if key.per_minute else "no limit"
+        typer.echo(f"{limit:<16}  since {key.created_at[:10]}  {key.name}{'' if key.is_active else '  revoked'}")
+
+
+@keys_app.command("revoke")
+@reports_errors
+def revoke_key(
+    name: Annotated[str, typer.Argument(help="Name of the key.")], workspace: WorkspaceOption = DEFAULT_WORKSPACE
+) -> None:
+    """Let a key in no more, at once, in a running gateway too."""
+    with _store(workspace) as store:
+        store.revoke_key(name)
+    notify(f"keys: {name} is revoked")
 
 
 @contextmanager

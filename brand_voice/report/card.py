@@ -5,9 +5,9 @@ import re
 from brand_voice.evidence import Cost, Difference, Report
 from brand_voice.report import words
 
-_MARKUP = re.compile(r"[\\`*_\[\]<>#|~$]")
-_BARE = {"&": "&amp;", "@": "&#64;", "://": "&#58;//", "www.": "www&#46;"}
-"""What would become a link, a mention or an entity although nothing marks it."""
+_MARKUP = re.compile(r"[\\`*_\[\]>#|~$]")
+_BARE = {"&": "&amp;", "<": "&lt;", "@": "&#64;", "://": "&#58;//", "www.": "www&#46;"}
+"""What becomes a tag, a link, a mention or an entity although nothing marks it, or where a backslash is not heeded."""
 
 
 def card(report: Report) -> str:
@@ -18,9 +18,9 @@ def card(report: Report) -> str:
     texts = f"{candidate.texts:,} texts for {candidate.briefs:,} golden briefs" if candidate else "no texts"
     return "\n".join(
         [
-            f"**{words.DECISIONS[report.decision]}** {plain('; '.join(report.exceptions))}".rstrip(),
+            f"**{words.DECISIONS[report.decision]}** {plain(words.reason(report))}",
             "",
-            f"{plain(report.sentence)} {plain(report.adapter)} against {plain(words.against(report))}, {texts}, "
+            f"{plain(report.adapter)} against {plain(words.against(report))}, {texts}, "
             f"{plain(report.created_at[:10])}.",
             "",
             "| | candidate | reference | difference, points (95%) | margin | |",

@@ -100,7 +100,7 @@ def intervals(frame: Frame, rows: Sequence[Interval], *, zero: float, axis: str,
     is_stacked = frame.width < STACKED_BELOW
     left, right, height = (8, 8, 58) if is_stacked else (184, 168, 40)
     values = [v for row in rows for v in (row.low, row.high, row.line)] + [zero]
-    pad = 0.06 * (max(values) - min(values) or 0.1)
+    pad = max(0.06 * (max(values) - min(values)), 0.005)
     scale = Scale(min(values) - pad, max(values) + pad, left, frame.width - right)
     bottom = 8 + height * len(rows)
     parts: list[str] = []
@@ -146,7 +146,7 @@ def choices(frame: Frame, rows: Sequence[Choice], *, axis: str, is_money: bool) 
     """Quality against cost: a point a threshold, numbered as in the table, with its interval."""
     height = 260 if frame.width < STACKED_BELOW else 290
     values = [row.x for row in rows]
-    pad = 0.08 * (max(values) - min(values)) or 0.1
+    pad = max(0.08 * (max(values) - min(values)), 0.02 * max(values), 1e-4)
     x = Scale(max(0.0, min(values) - pad), max(values) + pad, 52, frame.width - 20)
     floor = max(0.0, math.floor(10 * min(row.low for row in rows)) / 10)
     y = Scale(floor, 1, height - 54, 14)

@@ -42,6 +42,7 @@ def page(report: Report) -> str:
                 "cascade": _drawn(_cascade, report) if len(report.cascade) > 1 else None,
             },
             marks=_marks(report),
+            judge_notes=[note for note in report.notes if note.startswith("Judge:")],
             judge_says=_judge_says(report),
         )
     )

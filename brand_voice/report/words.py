@@ -13,7 +13,7 @@ from brand_voice.rates import Rate
 
 NONE = "–"
 """Stands where there is no figure."""
-DECISIONS: dict[Decision, str] = {"ready": "Ready", "ready_except": "Ready except for …", "not_yet": "Not yet"}
+DECISIONS: dict[Decision, str] = {"ready": "Ready", "ready_except": "Ready, except for …", "not_yet": "Not yet"}
 MEASURES: dict[Measure, str] = {
     "all_pass": "No blocking finding",
     "truth": "Facts all in the brief",
@@ -100,6 +100,13 @@ def state(difference: Difference) -> Literal["no worse", "worse", "undecided", "
     if math.isnan(difference.low):
         return "not measured"
     return "no worse" if difference.is_no_worse else "worse" if difference.is_worse else "undecided"
+
+
+def reason(report: Report) -> str:
+    """The sentence as it follows the decision, which it need not say again."""
+    stated = DECISIONS[report.decision].rstrip(" …")
+    rest = report.sentence.removeprefix(stated).lstrip(": ")
+    return rest[:1].upper() + rest[1:]
 
 
 def role(report: Report, side: SideFigures) -> str:

@@ -29,6 +29,7 @@ from brand_voice.records import (
     Verdict,
     Vote,
 )
+from brand_voice.store.api_keys import ApiKeys
 from brand_voice.store.database import Database
 from brand_voice.store.dismissals import Dismissals
 from brand_voice.store.ledger import Ledger
@@ -75,7 +76,7 @@ class Counts(NamedTuple):
     unreviewed: int
 
 
-class Store(Dismissals, Ledger, Live, Queue, Staff, Verdicts):
+class Store(ApiKeys, Dismissals, Ledger, Live, Queue, Staff, Verdicts):
     """A workspace's database: briefs, drafts, verdicts, votes and jobs; its other parts are the classes it extends."""
 
     @classmethod

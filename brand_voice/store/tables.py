@@ -222,6 +222,17 @@ people = Table(
     CheckConstraint("role IN ('copywriter', 'reviewer', 'admin')", name="role_known"),
 )
 
+api_keys = Table(
+    "api_keys",
+    metadata,
+    Column("key", Text, primary_key=True),
+    Column("name", Text, nullable=False),
+    Column("hash", Text, nullable=False, unique=True),
+    Column("per_minute", Integer),
+    Column("is_active", Boolean, nullable=False),
+    Column("created_at", Text, nullable=False),
+)
+
 promotions = Table(
     "promotions",
     metadata,

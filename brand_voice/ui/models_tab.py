@@ -4,6 +4,7 @@ Everybody who is signed in may look; what changes anything needs an admin. What 
 is opened, another brand or adapter is chosen, or something was done.
 """
 
+from pathlib import Path
 from typing import NamedTuple
 
 import gradio as gr
@@ -13,12 +14,15 @@ from brand_voice.ui import models_view as view
 from brand_voice.ui.access import name_of
 from brand_voice.ui.brief_form import Values, brand_choices
 from brand_voice.ui.copy_view import told
+from brand_voice.ui.evaluate_panel import EvaluatePanel, build_evaluate_panel, wire_evaluate_panel
 from brand_voice.ui.events import quick
 from brand_voice.ui.parts import offered, quiet
+from brand_voice.ui.promotion_panel import PromotionPanel, build_promotion_panel, wire_promotion_panel
 from brand_voice.ui.session import Session
-from brand_voice.ui.stock import PAGE, Stock, curve_of, stock_of
+from brand_voice.ui.stock import Stock, curve_of, stock_of
 from brand_voice.ui.train_panel import TrainPanel, build_train_panel, wire_train_panel
 
+PAGE = "report.html"
 DOWNLOAD = """(page, adapter) => {
   if (!page) return;
   const link = document.createElement("a");
@@ -48,13 +52,16 @@ class ModelsTab(NamedTuple):
     generations: gr.HTML
     snapshots: gr.HTML
     history: gr.HTML
+    promotion: PromotionPanel
+    evaluate: EvaluatePanel
     train: TrainPanel
 
     @property
     def shown(self) -> set[gr.Component]:
         """What tells of a brand's models."""
         views = (self.standing, self.adapters, self.focus, self.generations, self.snapshots, self.history)
-        return {*views, self.adapter, self.notice, self.save}
+        choices = {self.adapter, self.evaluate.against, self.save, *self.promotion.acts.values()}
+        return {*views, *choices, self.notice, *self.promotion.parts}
 
 
 def build_models_tab(session: Session, page: gr.Blocks, tab_item: gr.Tab, remembered: gr.BrowserState) -> None:
@@ -65,12 +72,19 @@ def build_models_tab(session: Session, page: gr.Blocks, tab_item: gr.Tab, rememb
     copywriter = session.access.needs("copywriter")
     page.load(copywriter(name_of), remembered, tab.by, api_name="models_by", **options)
     tab.by.blur(copywriter(name_of), tab.by, remembered, api_name="models_remember", **options)
-    at, whole = {tab.brand, tab.adapter, train.done}, {*tab.shown, *train.parts, train.on}
+    at = {tab.brand, tab.adapter, train.done, tab.evaluate.done}
+    whole = {*tab.shown, *train.parts, train.on, *tab.evaluate.parts}
     tab_item.select(copywriter(handlers.open), at, whole, api_name="models_open", **options)
     tab.brand.input(copywriter(handlers.brand), at, whole, api_name="models_brand", **options)
     tab.adapter.input(copywriter(handlers.look), at, tab.shown, api_name="models_adapter", **options)
     train.done.change(copywriter(handlers.trained), at, {*tab.shown, train.on}, api_name="models_trained", **options)
     wire_train_panel(train)
+    wire_promotion_panel(tab.promotion, tab.adapter)
+    wire_evaluate_panel(tab.evaluate, tab.adapter)
+    evaluated = copywriter(handlers.look)
+    tab.evaluate.done.change(evaluated, at, tab.shown, api_name="models_evaluated", **options)
+    promoted = copywriter(handlers.promoted)
+    tab.promotion.done.change(promoted, at, tab.shown - {tab.promotion.says}, api_name="models_promoted", **options)
     saved = tab.save.click(copywriter(handlers.saved), at, {tab.page, tab.notice}, api_name="models_report", **options)
     saved.then(None, [tab.page, tab.adapter], None, js=DOWNLOAD)
 
@@ -92,6 +106,7 @@ def _layout(session: Session) -> ModelsTab:
         with gr.Column(scale=5, min_width=300):
             with gr.Column(elem_classes="bv-card"):
                 standing = _view("models-standing")
+                promotion = build_promotion_panel(session, brand, by)
             with gr.Column(elem_classes="bv-card"):
                 train = build_train_panel(session, brand)
             with gr.Column(elem_classes=["bv-card", "bv-filled"]):
@@ -104,6 +119,7 @@ def _layout(session: Session) -> ModelsTab:
                 with gr.Row(elem_classes="bv-few"):
                     save = offered("Save the report", "models-save")
                 page = gr.Textbox(visible="hidden", elem_id="models-page")
+                evaluate = build_evaluate_panel(session, brand)
     with gr.Row(equal_height=False):
         with gr.Column(scale=5, min_width=300, elem_classes="bv-card"):
             snapshots = _view("models-snapshots")
@@ -122,6 +138,8 @@ def _layout(session: Session) -> ModelsTab:
         generations=generations,
         snapshots=snapshots,
         history=history,
+        promotion=promotion,
+        evaluate=evaluate,
         train=train,
     )
 
@@ -139,7 +157,13 @@ class _Handlers:
 
     def open(self, values: Values) -> Values:
         """Everything, the training included."""
-        return self.look(values) | self._tab.train.choices(values[self._tab.brand]) | self._tab.train.look(values)
+        tab = self._tab
+        return (
+            self.look(values)
+            | tab.train.choices(values[tab.brand])
+            | tab.train.look(values)
+            | tab.evaluate.look(values)
+        )
 
     def brand(self, values: Values) -> Values:
         """Another brand, the adapter that is live in focus."""
@@ -150,6 +174,10 @@ class _Handlers:
         wanted = values | {self._tab.adapter: values[self._tab.train.done]}
         return self.look(wanted) | self._tab.train.choices(values[self._tab.brand])
 
+    def promoted(self, values: Values) -> Values:
+        """Something else is live; what was said of it stays."""
+        return {part: shown for part, shown in self.look(values).items() if part is not self._tab.promotion.says}
+
     def look(self, values: Values) -> Values:
         """What the brand has now; what went wrong stands in the notice, and nothing old beside it."""
         tab = self._tab
@@ -157,7 +185,8 @@ class _Handlers:
             stock = stock_of(self._session, values[tab.brand])
         except BrandVoiceError as error:
             empty = dict.fromkeys((tab.standing, tab.adapters, tab.focus, tab.generations, tab.snapshots), "")
-            return {**empty, tab.notice: told(error), tab.save: gr.Button(interactive=False)}
+            rests = dict.fromkeys((tab.save, *tab.promotion.acts.values()), gr.Button(interactive=False))
+            return {**empty, **rests, **tab.promotion.closed(""), tab.notice: told(error)}
         return {tab.notice: ""} | self._shown(stock, values[tab.adapter])
 
     def saved(self, values: Values) -> Values:
@@ -165,37 +194,40 @@ class _Handlers:
         tab = self._tab
         try:
             stock = stock_of(self._session, values[tab.brand])
-            return {tab.page: _page(stock, values[tab.adapter]), tab.notice: ""}
+            manifest = stock.adapter(values[tab.adapter])
+            path = self._report(stock, manifest.name) if manifest else None
+            if path is None:
+                raise InputError(f"this report has no {PAGE}", remedy="evaluate again: brand-voice evaluate writes one")
+            return {tab.page: path.read_text(encoding="utf-8"), tab.notice: ""}
         except BrandVoiceError as error:
             return {tab.page: "", tab.notice: told(error)}
 
     def _shown(self, stock: Stock, wanted: str | None) -> Values:
         tab, workspace = self._tab, self._session.workspace
         manifest = stock.adapter(wanted)
-        filed = stock.reports.get(manifest.name) if manifest else None
+        name = manifest.name if manifest else None
         names = [(_label(stock, each.name), each.name) for each in stock.adapters]
-        curve = curve_of(workspace.adapters / manifest.name) if manifest else None
+        curve = curve_of(workspace.adapters / name) if name else None
         return {
-            tab.adapter: gr.Dropdown(names, value=manifest.name if manifest else None),
+            tab.adapter: gr.Dropdown(names, value=name),
             tab.standing: view.standing(stock, str(workspace.adapters)),
             tab.adapters: view.adapters(stock),
             tab.focus: view.focus(stock, manifest, curve),
-            tab.save: gr.Button(interactive=filed is not None and filed.page is not None),
+            tab.save: gr.Button(interactive=name is not None and self._report(stock, name) is not None),
             tab.generations: view.generations(stock),
             tab.snapshots: view.snapshots(stock),
             tab.history: view.history(stock),
+            **tab.promotion.offered(stock, name),
+            **tab.evaluate.offered(stock, name),
         }
+
+    def _report(self, stock: Stock, adapter: str) -> Path | None:
+        """The report on an adapter to be read by people, where there is one."""
+        filed = stock.reports.get(adapter)
+        path = self._session.workspace.evaluations / filed.folder / PAGE if filed else None
+        return path if path is not None and path.is_file() else None
 
 
 def _label(stock: Stock, name: str) -> str:
     mark = {stock.standing.live: " (live)", stock.standing.canary: " (canary)"}.get(name, "")
     return name + mark
-
-
-def _page(stock: Stock, wanted: str | None) -> str:
-    manifest = stock.adapter(wanted)
-    filed = stock.reports.get(manifest.name) if manifest else None
-    path = filed.page if filed else None
-    if path is None:
-        raise InputError(f"this report has no {PAGE}", remedy="evaluate again: brand-voice evaluate writes one")
-    return path.read_text(encoding="utf-8")

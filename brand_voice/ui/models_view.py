@@ -8,10 +8,11 @@ from typing import NamedTuple
 from brand_voice.evidence import Decision, Difference, Measure
 from brand_voice.live import Promotion
 from brand_voice.records import AdapterManifest
+from brand_voice.registry import Filed
 from brand_voice.runs import Step
 from brand_voice.ui.charts import Axes, Line, Point, around, finite, line_chart
 from brand_voice.ui.copy_view import spoken
-from brand_voice.ui.stock import Curve, Filed, Stock
+from brand_voice.ui.stock import Curve, Stock
 
 DECISIONS: dict[Decision, str] = {"ready": "Ready", "ready_except": "Ready except", "not_yet": "Not yet"}
 MEASURES: dict[Measure, str] = {
@@ -60,6 +61,7 @@ body:has(.bv-header:is([data-role=""], [data-role=copywriter], [data-role=review
 .bv-line-1 path { stroke-dasharray: 7 4; }
 .bv-line-2 path { stroke-dasharray: 2 4; }
 .bv-line-3 path { stroke-dasharray: 10 3 2 3; }
+.bv-asked:has(:is(textarea, input):disabled) { display: none !important; }
 .bv-foot { align-items: flex-end; }
 """
 
@@ -193,7 +195,10 @@ def focus(stock: Stock, manifest: AdapterManifest | None, curve: Curve | None) -
 def no_report(manifest: AdapterManifest) -> str:
     """What to do where an adapter has no report."""
     command = f"brand-voice evaluate --brand {manifest.brand} --adapter {manifest.name}"
-    return f"No report yet, so nobody knows how good it is. In a terminal: <code>{html.escape(command)}</code>"
+    return (
+        "No report yet, so nobody knows how good it is. To do: press Evaluate, or in a terminal: "
+        f"<code>{html.escape(command)}</code>"
+    )
 
 
 def report(filed: Filed) -> list[str]:

@@ -6,36 +6,20 @@ compared with what was found here, so that no path is made of it.
 
 import json
 import math
-from collections import defaultdict
 from collections.abc import Sequence
 from pathlib import Path
 from typing import NamedTuple
 
-from pydantic import ValidationError
-
 from brand_voice import snapshot
-from brand_voice.evidence import Report
+from brand_voice.effort import effort
 from brand_voice.live import Promotion, Standing
 from brand_voice.rates import Rate
 from brand_voice.records import AdapterManifest, SnapshotManifest
-from brand_voice.registry import adapters
+from brand_voice.registry import Filed, adapters, reports
 from brand_voice.ui.charts import Point, finite
 from brand_voice.ui.session import Session
 
-CURVE, REPORT, PAGE = "curve.json", "report.json", "report.html"
-
-
-class Filed(NamedTuple):
-    """A report, and the folder it lies in."""
-
-    report: Report
-    folder: Path
-
-    @property
-    def page(self) -> Path | None:
-        """The report to be read by people, where there is one."""
-        path = self.folder / PAGE
-        return path if path.is_file() else None
+CURVE = "curve.json"
 
 
 class Curve(NamedTuple):
@@ -57,7 +41,7 @@ class Stock(NamedTuple):
     standing: Standing
     promotions: tuple[Promotion, ...]
     untouched: dict[str, Rate]
-    """Of each adapter's reviewed texts, those approved as they were."""
+    """Of each writer's reviewed texts, those approved as they were."""
     approved: int
     """Texts in the store to train on."""
 
@@ -86,35 +70,12 @@ def stock_of(session: Session, brand: str) -> Stock:
         name=session.folder(brand).guide.name,
         adapters=tuple(reversed(adapters(workspace.adapters, brand))),
         snapshots=tuple(reversed(snapshot.manifests(workspace.snapshots, brand))),
-        reports=reports(workspace.evaluations, brand),
+        reports={each.report.adapter: each for each in reports(workspace.evaluations, brand).filed},
         standing=store.standing(brand),
         promotions=tuple(reversed(store.promotions(brand))),
-        untouched=untouched(session, brand),
+        untouched={each.writer: each.untouched for each in effort(store.reviewed_by_writer(brand))},
         approved=sum(count for verdict, count in verdicts.items() if verdict in ("approve", "edit")),
     )
-
-
-def reports(evaluations: Path, brand: str) -> dict[str, Filed]:
-    """Each adapter's newest report; what is no report of this kind is passed over."""
-    found = []
-    for path in evaluations.glob(f"*/{REPORT}"):
-        try:
-            report = Report.model_validate_json(path.read_bytes())
-        except (OSError, ValidationError):
-            continue
-        if report.brand == brand:
-            found.append(Filed(report, path.parent))
-    found.sort(key=lambda filed: filed.report.created_at)
-    return {filed.report.adapter: filed for filed in found}
-
-
-def untouched(session: Session, brand: str) -> dict[str, Rate]:
-    """By adapter, how many of its reviewed texts were approved as they were."""
-    reviews, found = session.store.current_reviews(brand), defaultdict[str, list[bool]](list)
-    for draft in session.store.drafts(brand, author="student"):
-        if draft.adapter and draft.id in reviews:
-            found[draft.adapter].append(reviews[draft.id].verdict == "approve")
-    return {name: Rate(hits=sum(verdicts), of=len(verdicts)) for name, verdicts in found.items()}
 
 
 def curve_of(folder: Path) -> Curve | None:

@@ -1,0 +1,206 @@
+"""From newly approved copy to the next adapter: snapshot, distil, evaluate against what is live, propose or promote.
+
+Made for cron. Nothing is remembered between runs but what the steps leave behind, and every step looks for that first:
+a snapshot is found by its content, an adapter by snapshot and settings, a report by adapter, opponent and golden set, a
+promotion by what is live. So a run that was killed anywhere is simply run again, and a run without new approvals ends
+at once. A lock that the kernel takes back with the process keeps two runs on one brand apart.
+
+An adapter that a person rolled back is not promoted again by itself. It does not know how the gate decides.
+"""
+
+import fcntl
+import os
+from collections.abc import Iterator
+from contextlib import AbstractContextManager, contextmanager
+from typing import Literal, NamedTuple, Protocol
+
+from brand_voice import loop, preference, promotion, snapshot
+from brand_voice.assess import Question, assess
+from brand_voice.context import Context
+from brand_voice.distill import OnStep
+from brand_voice.errors import ConflictError
+from brand_voice.gate import BASE
+from brand_voice.records import AdapterManifest, Approved, Record
+from brand_voice.registry import find, reports
+
+BY = "refresh"
+"""Who promotes, in the history."""
+
+
+class Bar(Protocol):
+    """A progress bar for training."""
+
+    def __call__(self, label: str, /) -> AbstractContextManager[OnStep]:
+        """Open one under a label."""
+        ...
+
+
+class Ask(NamedTuple):
+    """What a refresh is asked for."""
+
+    is_auto: bool = False
+    """Promote when the gate passes."""
+    prefers: bool = False
+    """Train further on edits (DPO) after distillation."""
+
+
+class Refreshed(Record):
+    """What a refresh came to."""
+
+    brand: str
+    outcome: Literal["nothing_new", "proposed", "refused", "promoted"]
+    sentence: str
+    fresh: int
+    """Approvals to train on since the live adapter's snapshot."""
+    live: str | None
+    """What was live before."""
+    snapshot: str | None = None
+    adapter: str | None = None
+    report: str | None = None
+    """Folder of the report that decides, below `evaluations/`."""
+    beside: str | None = None
+    """Folder of the report against distillation alone, where edits were trained on."""
+    reasons: tuple[str, ...] = ()
+    """Why it may not go live."""
+
+
+def refresh(context: Context, ask: Ask, *, bar: Bar) -> Refreshed:
+    """Make the next adapter of a brand out of what was approved since the live one's snapshot.
+
+    Raises:
+        ConflictError: another refresh of the brand is running, or somebody promoted meanwhile.
+        InputError: nothing approved may be trained on, or too few edits.
+        TrainingError: the training failed.
+        ArtifactError: golden briefs were trained on.
+        ServeError: an adapter cannot be served.
+    """
+    with _alone(context):
+        live = context.store.standing(context.brand_id).live
+        fresh = len(fresh_approvals(context, live))
+        done = Refreshed(brand=context.brand_id, outcome="nothing_new", sentence="", fresh=fresh, live=live)
+        least = context.settings.refresh.min_new
+        if fresh < least:
+            told = f"nothing new: {fresh} approvals to train on since {live or 'the beginning'}, {least} make a refresh"
+            return done.model_copy(update={"sentence": told})
+        adapter, plain = _adapters(context, ask, bar)
+        done = done.model_copy(update={"snapshot": adapter.snapshot, "adapter": adapter.name})
+        if adapter.name == live:
+            told = f"nothing new: {fresh} new approvals left the snapshot as it was, and {live} is live"
+            return done.model_copy(update={"sentence": told})
+        return _decided(context, ask, adapter, _evaluated(context, adapter, plain, done))
+
+
+def fresh_approvals(context: Context, live: str | None) -> list[Approved]:
+    """What was approved since the snapshot of an adapter and may be trained on; everything where there is no adapter.
+
+    Held-out briefs, and texts whose terms forbid training, do not count: they make no better adapter.
+    """
+    brand = context.brand
+    since = _looked_at_until(context, live) if live else ""
+    return [
+        a
+        for a in context.store.approved(brand.guide.id)
+        if a.review.created_at > since
+        and a.draft.distillation_permitted
+        and snapshot.split_of(a.brief, is_unseen=brand.is_unseen(a.brief)) == "train"
+    ]
+
+
+def _looked_at_until(context: Context, live: str) -> str:
+    """The newest approval that the adapter's snapshot looked at."""
+    adapter = find(context.workspace.adapters, context.brand_id, live)
+    known = {m.name: m for m in snapshot.manifests(context.workspace.snapshots, context.brand_id)}
+    frozen = known.get(adapter.snapshot)
+    return adapter.created_at if frozen is None else frozen.approved_until or frozen.created_at
+
+
+@contextmanager
+def _alone(context: Context) -> Iterator[None]:
+    """Hold the brand's lock; the kernel gives it back however this process ends."""
+    path = context.workspace.root / f".refresh-{context.brand_id}.lock"
+    path.parent.mkdir(parents=True, exist_ok=True)
+    with path.open("a+", encoding="utf-8") as lock:
+        try:
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError as exc:
+            lock.seek(0)
+            raise ConflictError(
+                f"another refresh of {context.brand_id} is running (process {lock.read().strip() or 'unknown'})",
+                remedy="wait until it is done",
+            ) from exc
+        lock.truncate(0)
+        lock.write(f"{os.getpid()}\n")
+        lock.flush()
+        yield
+
+
+def _adapters(context: Context, ask: Ask, bar: Bar) -> tuple[AdapterManifest, AdapterManifest | None]:
+    """The candidate and, where it was trained further on edits, the adapter that it came from."""
+    context.notify("== snapshot")
+    frozen = loop.freeze(context)
+    context.notify(f"{frozen.name}: " + ", ".join(f"{split} {count}" for split, count in frozen.counts.items()))
+    if ask.prefers:
+        preference.check_pairs(loop.edits(context, frozen.name), context.settings.preference)
+    plain = loop.trained(context, frozen.name)
+    if plain is None:
+        context.notify("== distill")
+        with bar("distill") as on_step:
+            plain = loop.train(context, snapshot_name=frozen.name, on_step=on_step)
+    if not ask.prefers:
+        return plain, None
+    further = loop.trained(context, frozen.name, on_top_of=plain.name)
+    if further is None:
+        context.notify("== preference")
+        with bar("preference") as on_step:
+            further = loop.prefer(context, plain, on_step=on_step)
+    return further, plain
+
+
+def _evaluated(context: Context, adapter: AdapterManifest, plain: AdapterManifest | None, done: Refreshed) -> Refreshed:
+    """The reports: against what is live, or the base; for edits also against distillation alone."""
+    samples = context.settings.refresh.samples
+    judged = promotion.judge(context, adapter)
+    if not judged.decides:
+        context.notify("== evaluate")
+        assess(context, Question(adapter=adapter.name, against=done.live or BASE, samples=samples))
+        judged = promotion.judge(context, adapter)
+    beside = None
+    if plain is not None and plain.name != done.live:
+        filed = reports(context.workspace.evaluations, context.brand_id).about(adapter.name)
+        beside = next((each.folder for each in filed if each.report.against == plain.name), None)
+        if beside is None:
+            context.notify("== evaluate against distillation alone")
+            beside = assess(context, Question(adapter=adapter.name, against=plain.name, samples=samples)).folder.name
+    for remark in judged.gate.remarks:
+        context.notify(remark)
+    return done.model_copy(
+        update={
+            "report": judged.filed.folder if judged.filed else None,
+            "beside": beside,
+            "reasons": (*judged.gate.reasons, *_rolled_back(context, adapter)),
+        }
+    )
+
+
+def _rolled_back(context: Context, adapter: AdapterManifest) -> tuple[str, ...]:
+    """That a person took this adapter back: what the figures say of it is no longer the question."""
+    for act in reversed(context.store.promotions(context.brand_id)):
+        if act.act == "rollback" and act.previous == adapter.name:
+            return (f"{act.by} rolled it back on {act.created_at[:10]}{f': {act.reason}' if act.reason else ''}",)
+    return ()
+
+
+def _decided(context: Context, ask: Ask, adapter: AdapterManifest, done: Refreshed) -> Refreshed:
+    """Promote, propose, or say why not."""
+    before = done.live or "nothing"
+    if done.reasons:
+        told = f"{adapter.name} stays out, {before} stays live: {'; '.join(done.reasons)}"
+        return done.model_copy(update={"outcome": "refused", "sentence": told})
+    if not ask.is_auto:
+        command = f"brand-voice promote --brand {done.brand} --adapter {adapter.name}"
+        told = f"{adapter.name} may go live in place of {before}: {command}"
+        return done.model_copy(update={"outcome": "proposed", "sentence": told})
+    context.notify("== promote")
+    promotion.promote(context, adapter.name, by=BY)
+    told = f"{adapter.name} is live in place of {before}"
+    return done.model_copy(update={"outcome": "promoted", "sentence": told})
