@@ -8,6 +8,8 @@ class Scale(NamedTuple):
 
     screening_s: float = 3.0
     """CPU seconds per brand."""
+    simulated: int = 10_000
+    """Evaluations drawn for each row on intervals."""
     stored_drafts: int = 100_000
     """Drafts behind the review queue, half of them waiting."""
     claims: int = 300
@@ -50,6 +52,8 @@ class Scale(NamedTuple):
     """Texts of each for a golden brief."""
     gate_draws: int = 2_000
     """Simulated adapters a figure."""
+    gateway_requests: int = 1_000
+    """Requests one by one, directly and through the gateway; at many connections twice as many."""
     is_eager: bool = False
     """Serve without compilation: quick to start, slow to write."""
 
@@ -57,6 +61,7 @@ class Scale(NamedTuple):
 FULL = Scale()
 QUICK = Scale(
     screening_s=0.2,
+    simulated=20,
     stored_drafts=3_000,  # enough that its narrowest filter does not run out
     claims=10,
     decisions=5,
@@ -79,5 +84,6 @@ QUICK = Scale(
     spoilt_steps=4,
     golden_samples=1,
     gate_draws=50,
+    gateway_requests=50,
     is_eager=True,
 )
