@@ -16,6 +16,7 @@ from benchmarks import (
     promoting,
     real_size,
     reviewing,
+    sabotage,
     screening,
     writing,
 )
@@ -26,7 +27,17 @@ from brand_voice.context import Context
 from brand_voice.errors import BrandVoiceError
 from brand_voice.settings import TrainingSettings
 
-NAMES = ("screening", "intervals", "promoting", "gateway", "reviewing", "writing", "distilling", "real-size")
+NAMES = (
+    "screening",
+    "intervals",
+    "promoting",
+    "gateway",
+    "reviewing",
+    "writing",
+    "distilling",
+    "real-size",
+    "sabotage",
+)
 RESULTS = Path(__file__).parent / "results.md"
 
 
@@ -63,15 +74,20 @@ def _tables(names: Sequence[str], scale: Scale, opened: Callable[[], Context]) -
         yield promoting.measure(scale.gate_draws)
     if "gateway" in names:
         yield gateway.measure(scale)
-    if not {*names} - {"screening", "intervals", "promoting", "gateway", "reviewing"}:
-        return
-    context = opened()
+    if {*names} & {"writing", "distilling", "real-size", "sabotage"}:
+        yield from _of_a_workspace(names, scale, opened())
+
+
+def _of_a_workspace(names: Sequence[str], scale: Scale, context: Context) -> Iterator[Table]:
+    """The tables of what is trained and served."""
     if "writing" in names:
         yield from writing.measure(context, scale)
     if "distilling" in names:
         yield from distilling.measure(context, prepared.pairs(context), scale)
     if "real-size" in names:
         yield real_size.measure(context, scale)
+    if "sabotage" in names:
+        yield sabotage.measure(context.workspace.root / "sabotage", context.settings.student, scale)
 
 
 def _context(stack: ExitStack, options: argparse.Namespace, scale: Scale) -> Context:

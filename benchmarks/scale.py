@@ -46,6 +46,10 @@ class Scale(NamedTuple):
     """Training steps of the student of a real model's shape."""
     real_size_rows: int = 16
     """Requests it is asked at once."""
+    spoilt_steps: int = -1
+    """Training steps of the adapters that the gate is shown; -1 for three epochs."""
+    golden_samples: int = 3
+    """Texts of each for a golden brief."""
     gate_draws: int = 2_000
     """Simulated adapters a figure."""
     gateway_requests: int = 1_000
@@ -77,6 +81,9 @@ QUICK = Scale(
     ladder_pairs=16,
     real_size_steps=3,
     real_size_rows=2,
+    spoilt_steps=4,
+    golden_samples=1,
+    gate_draws=50,
     gateway_requests=50,
     is_eager=True,
 )
