@@ -98,7 +98,7 @@ def prefer(
             "name": f"{guide.id}@{now()[:10]}-{content_hash(identity)[:8]}",
             "training": start.adapter.training
             | {"preference": settings.model_dump() | further | {"steps": trainer.state.global_step}},
-            "metrics": _metrics(curve, seconds=time.monotonic() - started),
+            "metrics": _metrics(curve, start.adapter, seconds=time.monotonic() - started),
             "versions": {p: version(p) for p in start.adapter.versions},
             "files": {},
             "created_at": now(),
@@ -187,9 +187,10 @@ def _reference(model: "PeftModel") -> float:
     return sum(float(w.double().abs().sum()) for name, w in model.named_parameters() if f".{REFERENCE}." in name)
 
 
-def _metrics(curve: list[dict[str, float]], *, seconds: float) -> dict[str, float]:
-    """The figures of the last quarter of the run: single batches differ too much."""
+def _metrics(curve: list[dict[str, float]], adapter: AdapterManifest, *, seconds: float) -> dict[str, float]:
+    """The figures of the last quarter of the run: single batches differ too much; `seconds` are of both trainings."""
     last = curve[-max(1, len(curve) // 4) :]
     names = {"loss": "preference_loss", "rewards/accuracies": "preference_accuracy", "rewards/margins": "margin"}
     found = {told: round(sum(row[key] for row in last) / len(last), 4) for key, told in names.items() if last}
-    return {"seconds": round(seconds, 1)} | found
+    together = adapter.metrics.get("seconds", 0.0) + seconds
+    return {"seconds": round(together, 1), "preference_seconds": round(seconds, 1)} | found

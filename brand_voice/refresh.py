@@ -62,6 +62,8 @@ class Refreshed(Record):
     """Folder of the report against distillation alone, where edits were trained on."""
     reasons: tuple[str, ...] = ()
     """Why it may not go live."""
+    remarks: tuple[str, ...] = ()
+    """What the gate did not judge, and what to keep in mind."""
 
 
 def refresh(context: Context, ask: Ask, *, bar: Bar) -> Refreshed:
@@ -171,10 +173,9 @@ def _evaluated(context: Context, adapter: AdapterManifest, plain: AdapterManifes
         if beside is None:
             context.notify("== evaluate against distillation alone")
             beside = assess(context, Question(adapter=adapter.name, against=plain.name, samples=samples)).folder.name
-    for remark in judged.gate.remarks:
-        context.notify(remark)
     return done.model_copy(
         update={
+            "remarks": judged.gate.remarks,
             "report": judged.filed.folder if judged.filed else None,
             "beside": beside,
             "reasons": (*judged.gate.reasons, *_rolled_back(context, adapter)),
@@ -193,6 +194,9 @@ def _rolled_back(context: Context, adapter: AdapterManifest) -> tuple[str, ...]:
 def _decided(context: Context, ask: Ask, adapter: AdapterManifest, done: Refreshed) -> Refreshed:
     """Promote, propose, or say why not."""
     before = done.live or "nothing"
+    if done.reasons or not ask.is_auto:  # a promotion tells them itself
+        for remark in done.remarks:
+            context.notify(remark)
     if done.reasons:
         told = f"{adapter.name} stays out, {before} stays live: {'; '.join(done.reasons)}"
         return done.model_copy(update={"outcome": "refused", "sentence": told})
