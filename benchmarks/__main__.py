@@ -7,7 +7,19 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack
 from pathlib import Path
 
-from benchmarks import distilling, machine, prepared, promoting, real_size, reviewing, screening, writing
+from benchmarks import (
+    distilling,
+    gateway,
+    intervals,
+    machine,
+    prepared,
+    promoting,
+    real_size,
+    reviewing,
+    sabotage,
+    screening,
+    writing,
+)
 from benchmarks.report import Table
 from benchmarks.scale import FULL, QUICK, Scale
 from brand_voice.cli.shell import notify
@@ -15,7 +27,17 @@ from brand_voice.context import Context
 from brand_voice.errors import BrandVoiceError
 from brand_voice.settings import TrainingSettings
 
-NAMES = ("screening", "promoting", "reviewing", "writing", "distilling", "real-size")
+NAMES = (
+    "screening",
+    "intervals",
+    "promoting",
+    "gateway",
+    "reviewing",
+    "writing",
+    "distilling",
+    "real-size",
+    "sabotage",
+)
 RESULTS = Path(__file__).parent / "results.md"
 
 
@@ -44,19 +66,28 @@ def _tables(names: Sequence[str], scale: Scale, opened: Callable[[], Context]) -
     """The tables one by one; the workspace is opened for the first benchmark that needs one."""
     if "screening" in names:
         yield screening.measure(scale.screening_s)
+    if "intervals" in names:
+        yield from intervals.measure(scale.simulated)
     if "reviewing" in names:
         yield from reviewing.measure(scale)
     if "promoting" in names:
         yield promoting.measure(scale.gate_draws)
-    if not {*names} - {"screening", "promoting", "reviewing"}:
-        return
-    context = opened()
+    if "gateway" in names:
+        yield gateway.measure(scale)
+    if {*names} & {"writing", "distilling", "real-size", "sabotage"}:
+        yield from _of_a_workspace(names, scale, opened())
+
+
+def _of_a_workspace(names: Sequence[str], scale: Scale, context: Context) -> Iterator[Table]:
+    """The tables of what is trained and served."""
     if "writing" in names:
         yield from writing.measure(context, scale)
     if "distilling" in names:
         yield from distilling.measure(context, prepared.pairs(context), scale)
     if "real-size" in names:
         yield real_size.measure(context, scale)
+    if "sabotage" in names:
+        yield sabotage.measure(context.workspace.root / "sabotage", context.settings.student, scale)
 
 
 def _context(stack: ExitStack, options: argparse.Namespace, scale: Scale) -> Context:

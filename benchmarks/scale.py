@@ -8,6 +8,8 @@ class Scale(NamedTuple):
 
     screening_s: float = 3.0
     """CPU seconds per brand."""
+    simulated: int = 10_000
+    """Evaluations drawn for each row on intervals."""
     stored_drafts: int = 100_000
     """Drafts behind the review queue, half of them waiting."""
     claims: int = 300
@@ -44,8 +46,14 @@ class Scale(NamedTuple):
     """Training steps of the student of a real model's shape."""
     real_size_rows: int = 16
     """Requests it is asked at once."""
+    spoilt_steps: int = -1
+    """Training steps of the adapters that the gate is shown; -1 for three epochs."""
+    golden_samples: int = 3
+    """Texts of each for a golden brief."""
     gate_draws: int = 2_000
     """Simulated adapters a figure."""
+    gateway_requests: int = 1_000
+    """Requests one by one, directly and through the gateway; at many connections twice as many."""
     is_eager: bool = False
     """Serve without compilation: quick to start, slow to write."""
 
@@ -53,6 +61,7 @@ class Scale(NamedTuple):
 FULL = Scale()
 QUICK = Scale(
     screening_s=0.2,
+    simulated=20,
     stored_drafts=3_000,  # enough that its narrowest filter does not run out
     claims=10,
     decisions=5,
@@ -72,5 +81,9 @@ QUICK = Scale(
     ladder_pairs=16,
     real_size_steps=3,
     real_size_rows=2,
+    spoilt_steps=4,
+    golden_samples=1,
+    gate_draws=50,
+    gateway_requests=50,
     is_eager=True,
 )

@@ -41,6 +41,9 @@ SHOTS = 2
 """Approved pairs in the prompt of `few_shot`."""
 MIN_COPY = 40
 """Approved texts of a brand from which the voice judge learns it."""
+MAX_COPY = 300
+"""Approved texts of a brand that are enough: twice as many make the judge right 2 points more often and take three
+times as long."""
 REPORT = "report.json"
 
 
@@ -149,7 +152,7 @@ def voice_of(context: Context, train: Sequence[Example]) -> Voice | None:
         return None
     own = context.brand_id
     language = context.brand.guide.locales[0].split("-")[0]
-    copy = {own: [Sample(e.text, e.brief) for e in train if e.brief.locale.startswith(f"{language}-")]}
+    copy = {own: _enough([Sample(e.text, e.brief) for e in train if e.brief.locale.startswith(f"{language}-")])}
     products = list(context.brand.products)
     for other in brand_ids(context.workspace.brands):
         folder = _readable(context, other) if other != own else None
@@ -177,13 +180,19 @@ def _approved_copy(context: Context, folder: BrandFolder, language: str) -> list
     briefs = {brief.id: brief for brief in folder.briefs}
     stored = [(a.brief, a.review.final_text) for a in context.store.approved(folder.guide.id)]
     recorded = [(briefs[r.brief_id], r.final_text) for r in folder.reviews if r.verdict != "reject"]
-    return [
+    found = [
         Sample(text, brief)
         for brief, text in (stored if len(stored) >= MIN_COPY else recorded)
         if text
         and brief.locale.startswith(f"{language}-")
         and snapshot.split_of(brief, is_unseen=folder.is_unseen(brief)) == "train"
     ]
+    return _enough(found)
+
+
+def _enough(copy: Sequence[Sample]) -> list[Sample]:
+    """As many texts as the judge needs, by hash of the brief, so that they stay the same ones."""
+    return sorted(copy, key=lambda sample: sample.brief.hash)[:MAX_COPY]
 
 
 def _golden(context: Context, *, is_new: bool) -> golden.GoldenManifest:

@@ -70,7 +70,7 @@ def decide(reference: str, differences: Sequence[Difference], slices: Sequence[S
 
 
 def briefs_needed(difference: Difference) -> int | None:
-    """Golden briefs with which this difference, if it stays, would be shown no worse; none if no number would do.
+    """About how many golden briefs would show this difference, if it stays, no worse; none if no number would do.
 
     The interval narrows with the square root of the number of briefs.
     """
@@ -78,8 +78,8 @@ def briefs_needed(difference: Difference) -> int | None:
     if distance <= 0 or not difference.briefs:
         return None
     below = difference.change - difference.low
-    needed = math.ceil(difference.briefs * (below / distance) ** 2)
-    return max(needed, DESCRIPTIVE_BELOW)
+    needed = difference.briefs * (below / distance) ** 2
+    return max(10 * math.ceil(round(needed, 6) / 10), DESCRIPTIVE_BELOW)
 
 
 def spoken_change(change: float) -> str:

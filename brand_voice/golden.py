@@ -127,7 +127,7 @@ def check_leakage(golden: Sequence[GoldenBrief], approved: Iterable[Approved], t
         near = nearest(masked(review.final_text, brief), texts)
         if near and near[1] >= LEAKAGE_THRESHOLD:
             twin = train[near[0]].brief.id
-            leaks.append(f"{brief.id}: the text approved for it ({draft.id}) is {near[1]:.0%} a training text ({twin})")
+            leaks.append(f"{brief.id}: a training text ({twin}) is {near[1]:.0%} like one approved for it ({draft.id})")
     if leaks:
         named = "; ".join(dict.fromkeys(leaks[:NAMED])) + (f"; and {len(leaks) - NAMED} more" if leaks[NAMED:] else "")
         brand = golden[0].brief.brand
@@ -147,7 +147,7 @@ def _similar_briefs(asked: dict[str, Brief], trained: dict[str, Brief]) -> list[
         twins = [] if key in trained else known.get(_place(brief), [])
         near = nearest(_wish(brief), [_wish(twin) for twin in twins])
         if near and near[1] >= LEAKAGE_THRESHOLD:
-            leaks.append(f"{brief.id} is {near[1]:.0%} the training brief {twins[near[0]].id}")
+            leaks.append(f"{brief.id} is {near[1]:.0%} like the training brief {twins[near[0]].id}")
     return leaks
 
 

@@ -10,7 +10,6 @@ proportions", add the same two halves. `benchmarks/intervals.py` simulates what 
 The draws come from a fixed seed: the same differences have the same interval.
 """
 
-from functools import lru_cache
 from typing import NamedTuple
 
 import numpy as np
@@ -19,6 +18,8 @@ from numpy.typing import NDArray
 Floats = NDArray[np.float64]
 DRAWS = 4_000
 """Resamples; the ends of an interval move by about a fortieth of its width from seed to seed."""
+CHUNK = 500
+"""Resamples at a time: it bounds the memory."""
 LEVEL = 0.95
 
 
@@ -44,17 +45,16 @@ def ends(differences: Floats, extreme: float = 1.0) -> tuple[Floats, Floats]:
     briefs, sets = differences.shape
     extremes = np.repeat([[extreme], [-extreme]], sets, axis=1)
     values = np.concatenate([np.repeat(differences, 2, axis=0), extremes])  # (2 x briefs + 2, sets): halves of briefs
-    means = _counts(briefs) @ values / briefs  # (DRAWS, sets)
+    rng = np.random.default_rng(0)
+    means = np.concatenate([_counts(briefs, rng) @ values / briefs for _ in range(DRAWS // CHUNK)])  # (DRAWS, sets)
     tail = (1 - LEVEL) / 2
     low, high = np.quantile(means, [tail, 1 - tail], axis=0)
     return low, high
 
 
-@lru_cache(maxsize=4)
-def _counts(briefs: int) -> Floats:
-    """How often each resample holds each half: `briefs` halves drawn from `2 x briefs + 2` of them."""
+def _counts(briefs: int, rng: np.random.Generator) -> Floats:
+    """How often each of `CHUNK` resamples holds each half: `briefs` halves drawn from `2 x briefs + 2` of them."""
     halves = 2 * briefs + 2
-    drawn = np.random.default_rng(briefs).integers(0, halves, size=(DRAWS, briefs))
-    places = drawn + halves * np.arange(DRAWS)[:, None]
-    counts = np.bincount(places.ravel(), minlength=DRAWS * halves).reshape(DRAWS, halves)
+    places = rng.integers(0, halves, size=(CHUNK, briefs)) + halves * np.arange(CHUNK)[:, None]
+    counts = np.bincount(places.ravel(), minlength=CHUNK * halves).reshape(CHUNK, halves)
     return counts.astype(np.float64)

@@ -6,10 +6,11 @@ text for a brief also goes into the store, so that people can vote on it and rev
 is the one that counts.
 
 A text that was cut off, empty or refused is a result and not asked for again: who is asked until it succeeds looks
-better than it is. A failure of the server says nothing about the writer and gives way to the next run's answer.
+better than it is. A failure of the server says nothing about the writer: nothing is concluded until it has answered.
 """
 
 import time
+from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import NamedTuple
@@ -109,13 +110,19 @@ class Asking:
         """Ask for what is missing; every text is kept as it comes.
 
         Raises:
-            ChatError: the server answers nobody any more; what came is kept.
+            ChatError: the server did not answer everything, which says nothing about the writer; what came is kept.
         """
-        missing = self.missing
-        self._context.store.save_brand_briefs({r.brief.hash: r.brief for r in missing}.values())
-        drafts = self._context.track(self._drafts(missing, chat), f"{self.writer.model}", len(missing))
-        for _ in saved(_timed(drafts), self._keep):
-            pass
+        missing, store = self.missing, self._context.store
+        known = store.briefs_by_hash(self._context.brand_id)  # of a brief that is stored a newer content may be current
+        store.save_brand_briefs({r.brief.hash: r.brief for r in missing if r.brief.hash not in known}.values())
+        drafts = self._context.track(self._drafts(missing, chat), self.writer.model, len(missing))
+        failures = Counter(t.draft.failure for t in saved(_timed(drafts), self._keep) if not t.is_final)
+        for kind, number in failures.most_common(1):
+            raise ChatError(
+                f"{self.writer.model}: {failures.total()} of {len(missing)} texts did not come ({number} {kind})",
+                remedy="look at the server, then run it again: only these are asked for",
+                kind=kind or "unreachable",
+            )
 
     def _known(self) -> list[Timed]:
         """First texts that somebody asked for before, elsewhere."""

@@ -84,8 +84,8 @@ def _difference(measure: Measure, share: float) -> Difference:
     )
 
 
-def review_texts(store: Store, brand: BrandFolder, adapter: str, approved: int, rejected: int) -> None:
-    """Store recorded texts as an adapter's, with a verdict each."""
+def review_texts(store: Store, brand: BrandFolder, adapter: str | None, approved: int, rejected: int = 0) -> None:
+    """Store recorded texts as an adapter's, or a teacher's, with a verdict each."""
     texts = {recording.brief_id: recording.text for recording in brand.recordings}
     store.save_brand_briefs(brand.briefs)
     for number, brief in enumerate(brand.briefs[: approved + rejected]):
@@ -94,8 +94,8 @@ def review_texts(store: Store, brand: BrandFolder, adapter: str, approved: int, 
             brand=brief.brand,
             brief_id=brief.id,
             brief_hash=brief.hash,
-            author="student",
-            model=adapter,
+            author="student" if adapter else "teacher",
+            model=adapter or "m",
             adapter=adapter,
             text=texts.get(brief.id, brief.key_message),
             distillation_permitted=True,

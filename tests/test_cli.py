@@ -24,7 +24,7 @@ Result = subprocess.CompletedProcess[str]
 COMMAND = [sys.executable, "-c", "from brand_voice.cli.main import main; main()"]
 COMMANDS = (
     "demo brand generate screen import review rules snapshot distill serve write evaluate calibrate status app people "
-    "adapters promote rollback history refresh next"
+    "keys adapters promote rollback history refresh next"
 ).split()
 
 

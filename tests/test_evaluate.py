@@ -1,111 +1,141 @@
+"""From scored texts to a report: what is paired with what, which slices there are, what the Markdown lets through."""
+
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
+from report_samples import ADAPTER, BRAND, finding, scored, side, unlike
 
-from brand_voice import evaluate
-from brand_voice.brand import load_brand
+from brand_voice.evaluate import Subject, Voice, evaluate, markdown
+from brand_voice.evidence import Report
+from brand_voice.figures import Scored
 from brand_voice.rates import Rate
-from brand_voice.records import AdapterManifest, Draft, Example, Finding, Screening, Usage
+from brand_voice.records import Example
+from brand_voice.settings import MarginSettings
+from brand_voice.voice import Sample, VoiceJudge
 
-BRAND = load_brand("tidewater")
-ADAPTER = AdapterManifest(
-    name="tidewater@2026-01-01-00000000",
-    brand="tidewater",
-    student="base-student",
-    student_hash="h",
-    snapshot="s",
-    guide_version="g",
-    voice_line="v",
-    prompt_hash="p",
-    training={},
-    metrics={},
-    versions={},
-    files={},
-    created_at="2026-01-01",
-)
+BRIEFS = 80
+BAD = finding("truth.number")
 
 
-def scored(index: int, text: str = "", *, findings: tuple[Finding, ...] = (), **draft: object) -> evaluate.Scored:
-    brief = BRAND.briefs[index]
-    fields = {"author": "student", "model": "m", "latency_ms": 100.0 + index, "usage": Usage(completion_tokens=10)}
-    made = Draft(
-        id=f"d{index}", brand="tidewater", brief_id=brief.id, brief_hash=brief.hash, text=text, **(fields | draft)
-    )
-    checks = ("length", "truth", "offer") if brief.offer else ("length", "truth")
-    screening = Screening(draft_id=made.id, guide_version="g", findings=findings, checks=checks) if made.is_ok else None
-    return evaluate.Scored(brief, made, screening, "test" if index % 2 else "unseen_product")
+def report(candidate: list[Scored], reference: list[Scored], *, voice: Voice | None = None) -> Report:
+    subject = Subject(ADAPTER, BRAND.guide, "golden", 2, "teacher", 3, MarginSettings())
+    train = [Example(brief=BRAND.briefs[300], text=unlike(0), draft_id="x", verdict="approve", split="train")]
+    sides = [side("candidate", candidate), side("reference", reference), side("echo", reference)]
+    return evaluate(subject, sides, train, voice)
 
 
-def finding(check: str, severity: str) -> Finding:
-    return Finding(rule=f"{check}.x", check=check, severity=severity, message=f"{check} is off")
+def good(count: int = BRIEFS, candidate: int = 0) -> list[Scored]:
+    return [scored(i, unlike(i + 200 * candidate), candidate=candidate) for i in range(count)]
 
 
-TEACHER = [scored(i, f"teacher {i}", is_recorded=True, cost_usd=0.002) for i in range(20)]
+def bad(indices: range, candidate: int = 0) -> list[Scored]:
+    return [scored(i, unlike(i), BAD, candidate=candidate) for i in indices]
 
 
-def test_rates_count_only_texts_that_a_check_applies_to() -> None:
-    student = [scored(i, f"student {i}", findings=(finding("truth", "block"),) if i < 5 else ()) for i in range(20)]
-    report = evaluate.evaluate(ADAPTER, TEACHER, student, [], student_usd=None)
-    offers = sum(b.offer is not None for b in BRAND.briefs[:20])
-    assert report.student.checks["offer"].of == offers < 20
-    assert report.student.checks["truth"] == Rate(hits=15, of=20)
-    assert report.student.publishable == Rate(hits=15, of=20)
-    assert report.student.slices["split test"].of == 10
+def test_a_report_survives_the_way_to_disk_and_back() -> None:
+    made = report(good(), good())
+    assert Report.model_validate_json(made.model_dump_json()) == made
+    assert (made.decision, made.decided_before, made.voice_accuracy) == ("ready", 2, None)
+    assert [each.role for each in made.sides] == ["candidate", "reference", "echo"]
 
 
-def test_a_warning_fails_its_check_but_does_not_forbid_publishing_and_a_suggestion_does_neither() -> None:
-    student = [scored(0, "a", findings=(finding("truth", "warn"), finding("length", "suggest")))]
-    side = evaluate.evaluate(ADAPTER, TEACHER, student, [], student_usd=None).student
-    assert side.checks["truth"].hits == 0
-    assert side.checks["length"].hits == 1
-    assert side.publishable.hits == 1
+def test_a_brief_counts_once_however_many_texts_it_got() -> None:
+    one_bad_brief = [*bad(range(1)), *bad(range(1), 1), *bad(range(1), 2), *good()[1:]]
+    found = report(one_bad_brief, good()).difference("all_pass")
+    assert found is not None
+    assert (found.candidate, found.reference, found.briefs) == (round(79 / 80, 4), 1.0, BRIEFS)
 
 
-def test_failed_drafts_are_counted_apart() -> None:
-    student = [scored(0, "a"), scored(1, failure="cut_off"), scored(2, failure="cut_off")]
-    side = evaluate.evaluate(ADAPTER, TEACHER, student, [], student_usd=None).student
-    assert (side.texts, side.failed) == (1, {"cut_off": 2})
+def test_further_texts_of_the_same_briefs_are_no_further_briefs() -> None:
+    once = report([*bad(range(20)), *good()[20:]], good()).difference("all_pass")
+    thrice = [t for c in range(3) for t in (*bad(range(20), c), *good(candidate=c)[20:])]
+    again = report(thrice, good()).difference("all_pass")
+    assert once is not None
+    assert again is not None
+    assert (again.low, again.high) == (once.low, once.high)
 
 
-def test_recorded_speed_is_never_a_figure_and_recorded_cost_is_labelled() -> None:
-    report = evaluate.evaluate(ADAPTER, TEACHER, [scored(0, "a")], [], student_usd=0.001)
-    assert report.teacher.latency_p50_ms is None
-    text = evaluate.markdown(report)
-    assert "recorded, not measured" in text
-    assert "recorded: tokens counted, list price" in text
-    assert "measured: seconds x machine_usd_per_hour" in text
+def test_only_briefs_that_both_were_asked_are_compared() -> None:
+    made = report([*good(60), *bad(range(60, BRIEFS))], good(60))
+    assert all(each.briefs == 60 for each in made.differences)
+    assert (found := made.difference("all_pass")) is not None
+    assert found.change == 0
+    assert made.sides[0].all_pass == Rate(hits=60, of=80), "its own figures are of all it wrote"
 
 
-def test_no_price_of_the_machine_gives_no_cost() -> None:
-    report = evaluate.evaluate(ADAPTER, TEACHER, [scored(0, "a")], [], student_usd=None)
-    assert report.student.usd_per_thousand is None
-    assert "machine_usd_per_hour not set" in evaluate.markdown(report)
+def test_a_failed_draft_counts_against_all_pass_and_truth_and_not_against_variety() -> None:
+    failed = [scored(i, failure="cut_off") for i in range(20)]
+    made = report([*failed, *good()[20:]], good())
+    shares = {each.measure: (each.candidate, each.briefs) for each in made.differences}
+    assert shares["all_pass"] == shares["truth"] == (0.75, BRIEFS)
+    assert shares["diversity"][1] == 60
+    assert made.decision == "not_yet"
 
 
-def test_a_recited_training_text_counts_as_copied_even_under_another_name() -> None:
-    brief = BRAND.briefs[3]
-    text = "The kettle clicks off and the house is still dark. {} pours slow. Get a bag."
-    example = Example(brief=brief, text=text.format(brief.product.name), draft_id="x", verdict="approve", split="train")
-    other = BRAND.briefs[8]
-    student = [scored(8, text.format(other.product.name)), scored(9, "Something else, wholly and entirely new here.")]
-    report = evaluate.evaluate(ADAPTER, TEACHER, student, [example], student_usd=None)
-    assert report.student.copied == Rate(hits=1, of=2)
+def test_a_warning_is_a_matter_of_truth_and_not_of_publishing() -> None:
+    warned = [scored(i, unlike(i), finding("truth.number_word", "warn")) for i in range(BRIEFS)]
+    made = report(warned, good())
+    assert [made.difference(m).candidate for m in ("all_pass", "truth")] == [1.0, 0.0]
+    assert "worse than the reference: texts whose facts are all in the brief 0%" in made.sentence
 
 
-def test_samples_are_ten_and_not_chosen_by_result() -> None:
-    good = [scored(i, f"student {i}") for i in range(20)]
-    bad = [scored(i, f"student {i}", findings=(finding("truth", "block"),)) for i in range(20)]
-    pick = [evaluate.evaluate(ADAPTER, TEACHER, s, [], student_usd=None).pairs for s in (good, bad)]
-    assert [p.brief.id for p in pick[0]] == [p.brief.id for p in pick[1]]
-    assert len(pick[0]) == 10
+def test_sameness_is_noticed() -> None:
+    same = [scored(i, "Good coffee for a good morning, and more of it.") for i in range(BRIEFS)]
+    made = report(same, good())
+    assert (found := made.difference("diversity")) is not None
+    assert found.is_worse
+    assert found.candidate == pytest.approx(0)
+
+
+def test_slices_are_of_the_briefs_and_only_large_ones_have_an_interval() -> None:
+    unseen_bad = [scored(i, unlike(i), *([BAD] if i % 2 == 0 else [])) for i in range(120)]
+    made = report(unseen_bad, good(120))
+    found = {(each.dimension, each.value): each for each in made.slices}
+    unseen = found["product", "unseen"]
+    assert (unseen.briefs, unseen.candidate, unseen.reference) == (60, Rate(hits=0, of=60), Rate(hits=60, of=60))
+    assert unseen.high is not None
+    assert unseen.high < -0.9
+    assert found["product", "seen"].change == 0
+    small = next(each for each in made.slices if each.is_descriptive)
+    assert small.low is None
+    assert {each.dimension for each in made.slices} == {"channel", "product", "offer", "length"}, "one locale is none"
+    for dimension in ("channel", "offer", "length"):
+        assert sum(each.briefs for each in made.slices if each.dimension == dimension) == 120
+    assert "unseen products: 100.0 points lower (60 briefs)" in made.exceptions
+
+
+def test_voice_is_judged_in_the_language_the_judge_knows_and_a_failure_sounds_like_nobody() -> None:
+    brisk = "Grab it now, team! Big flavor, big energy, and don't you wait!"
+    calm = "One keeps it near the window; the light does what is left to do."
+    copy = {
+        "tidewater": [Sample(f"{calm} {unlike(i)}", BRAND.briefs[i]) for i in range(60)],
+        "other": [Sample(f"{brisk} {unlike(i + 99)}", BRAND.briefs[i]) for i in range(60, 120)],
+    }
+    voice = Voice(VoiceJudge.fit(copy, BRAND.products), "en")
+    own = [scored(i, f"{calm} {unlike(i + 300)}") for i in range(50)]
+    mixed = [*own[:25], *(scored(i, f"{brisk} {unlike(i + 300)}") for i in range(25, 49)), scored(49, failure="empty")]
+    german = own[0].brief.model_copy(update={"locale": "de-DE"})
+    made = report([*mixed, own[0]._replace(brief=german)], own, voice=voice)
+    assert made.sides[0].voice == Rate(hits=25, of=50)
+    assert made.sides[1].voice == Rate(hits=50, of=50)
+    assert made.voice_accuracy == 1.0
+    assert (found := made.difference("voice")) is not None
+    assert found.is_worse
+
+
+def test_pairs_are_ten_and_not_chosen_by_result() -> None:
+    picks = [report(texts, good()).pairs for texts in (good(), bad(range(BRIEFS)))]
+    assert [p.brief.id for p in picks[0]] == [p.brief.id for p in picks[1]]
+    assert len(picks[0]) == 10
+    assert picks[1][0].candidate_blocks == ("truth.number is off",)
 
 
 @pytest.mark.parametrize("hostile", ["<script>alert(1)</script>", "[x](javascript:alert(1))", "| a | b |"])
 def test_model_text_is_no_markup_in_the_report(hostile: str) -> None:
-    report = evaluate.evaluate(ADAPTER, TEACHER, [scored(0, hostile)], [], student_usd=None)
-    assert hostile not in evaluate.markdown(report)
+    texts = [scored(i, f"{hostile} {unlike(i)}") for i in range(12)]
+    made = report(texts, texts)
+    assert hostile not in markdown(made)
 
 
-@given(st.lists(st.floats(min_value=0, max_value=1e6), min_size=1, max_size=50))
-def test_a_percentile_is_one_of_the_values(values: list[float]) -> None:
-    assert evaluate._percentile(values, 0.95) in values
+def test_the_markdown_begins_with_the_decision() -> None:
+    told = markdown(report(bad(range(BRIEFS)), good()))
+    assert told.startswith("# Not yet: worse than the reference: texts without a blocking finding 0% against 100%")
+    assert "| **without a blocking finding** | 0% (0/80) | 100% (80/80) | 100% (80/80) |" in told

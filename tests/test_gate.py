@@ -1,13 +1,15 @@
 """The gate: what a report must be about, and what it must not show."""
 
+import json
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
 import pytest
 from reports import BETTER, NO_WORSE, a_report, an_adapter
 
-from benchmarks.promoting import pass_rate
-from brand_voice.evidence import Measure, VoteFigures
+from benchmarks.promoting import CLUSTERED, pass_rate
+from benchmarks.sabotage import FIGURES
+from brand_voice.evidence import Difference, Measure, VoteFigures
 from brand_voice.gate import WORN_FROM, Gate, Terms, gate
 from brand_voice.rates import Rate
 
@@ -92,6 +94,15 @@ def test_a_golden_set_that_decided_often_is_called_worn_and_a_report_that_says_n
 
 def test_with_the_shipped_number_of_briefs_equal_adapters_mostly_pass_and_bad_ones_never_do() -> None:
     assert pass_rate(150, {}, draws=200) > 0.75
+    assert pass_rate(150, {}, draws=200, concentration=CLUSTERED) > 0.55
     assert pass_rate(150, {"all_pass": 2, "truth": 2, "voice": 2}, draws=200) < 0.02
     assert pass_rate(150, {"truth": 3}, draws=200) < 0.02
     assert pass_rate(12, {}, draws=200) < 0.3, "twelve briefs decide nothing"
+
+
+@pytest.mark.parametrize("case", json.loads(FIGURES.read_text()), ids=lambda case: f"{case['adapter']}-{case['live']}")
+def test_adapters_that_were_trained_spoilt_and_measured_are_refused_and_good_ones_pass(case: dict) -> None:
+    found = [Difference.model_validate(each) for each in case["differences"]]
+    terms = TERMS._replace(live=case["live"])
+    said = gate(a_report(differences=found, against=case["live"] or "base"), terms)
+    assert said.passes is case["passes"] is (case["adapter"] == "good"), said.reasons

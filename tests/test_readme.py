@@ -104,9 +104,11 @@ def test_the_commands_after_serve_run(served: Path) -> None:
     assert any(row["text"] and row["tokens"] > 0 and row["latency_ms"] > 0 for row in rows)
     (report,) = (served / "workspace" / "evaluations").iterdir()
     told = json.loads((report / "report.json").read_text())
-    assert told["student"]["texts"] > 0
-    assert told["student"]["latency_p50_ms"] > 0
-    assert told["teacher"]["latency_p50_ms"] is None
+    candidate, reference = told["sides"][:2]
+    assert candidate["texts"] == 3 * candidate["briefs"] > 0
+    assert candidate["latency"]["p50_ms"] > 0
+    assert (reference["latency"]["p50_ms"], reference["latency"]["basis"]) == (None, "recorded")
+    assert told["decision"] == "not_yet", "a few briefs decide nothing"
 
 
 def test_a_second_write_asks_for_nothing_that_is_there(served: Path) -> None:

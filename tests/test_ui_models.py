@@ -37,6 +37,7 @@ def app(tmp_path_factory: pytest.TempPathFactory, student: StudentServer, base: 
         file_report(workspace, LIVE, "not_yet", 0.3)
         file_report(workspace, LIVE, "ready_except", 0.84)
         review_texts(store, app.brand, OLD, approved=24, rejected=6)
+        review_texts(store, app.brand, None, approved=24)
         changes = Promotion(
             brand="tidewater", act="promote", adapter=LIVE, by="Ada", is_forced=True, reason="the first"
         )

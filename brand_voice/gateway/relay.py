@@ -11,6 +11,7 @@ import time
 from collections.abc import AsyncGenerator, AsyncIterator, Coroutine
 from contextlib import ExitStack, aclosing
 from http import HTTPStatus
+from itertools import cycle
 from typing import Any, NamedTuple, TypeVar
 
 import httpx2
@@ -25,6 +26,8 @@ from brand_voice.protocol import AttemptError, Told, server_error
 
 T = TypeVar("T")
 CONNECT_TIMEOUT_S = 5.0
+POOLS = 16
+"""Of connections: for every request httpx (2.16) looks at each connection of its pool."""
 MAX_SENT = 2
 """Engines that may die of one request: it may be the reason."""
 OWN_FAULTS = frozenset({HTTPStatus.BAD_REQUEST, HTTPStatus.UNPROCESSABLE_ENTITY})
@@ -52,11 +55,14 @@ class Relay:
         self._router = router
         self._deadline_s = deadline_s
         limits = httpx2.Limits(max_connections=None, max_keepalive_connections=256)
-        self._client = httpx2.AsyncClient(limits=limits, trust_env=False)  # no proxy may stand before loopback
+        # No proxy may stand before loopback.
+        self._clients = [httpx2.AsyncClient(limits=limits, trust_env=False) for _ in range(POOLS)]
+        self._turns = cycle(self._clients)
 
     async def close(self) -> None:
         """Drop the connections."""
-        await self._client.aclose()
+        for client in self._clients:
+            await client.aclose()
 
     async def complete(self, model: str, fields: dict[str, Any], entry: Entry) -> Response:
         """One whole answer.
@@ -136,14 +142,15 @@ class Relay:
     async def _send(self, target: Target, fields: dict[str, Any]) -> Opened:
         address = target.engine.server.address
         body = json.dumps(fields | {"model": target.adapter}).encode()
-        request = self._client.build_request(
+        client = next(self._turns)
+        request = client.build_request(
             "POST",
             f"{address.base_url}/chat/completions",
             content=body,
             headers={"Content-Type": "application/json", "Authorization": f"Bearer {address.key or ''}"},
             timeout=httpx2.Timeout(self._deadline_s, connect=CONNECT_TIMEOUT_S),
         )
-        response = await self._client.send(request, stream=True)
+        response = await client.send(request, stream=True)
         try:
             if response.status_code != HTTPStatus.OK:
                 raise await self._failure(target, response)
@@ -169,7 +176,7 @@ class Relay:
         """Whether the engine says so itself: vLLM's API process outlives its dead core by a moment."""
         url = target.engine.server.base_url.removesuffix("/v1") + "/health"
         try:
-            return (await self._client.get(url, timeout=CONNECT_TIMEOUT_S)).status_code == HTTPStatus.OK
+            return (await self._clients[0].get(url, timeout=CONNECT_TIMEOUT_S)).status_code == HTTPStatus.OK
         except httpx2.TransportError:
             return False
 

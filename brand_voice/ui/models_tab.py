@@ -17,7 +17,7 @@ from brand_voice.ui.copy_view import told
 from brand_voice.ui.evaluate_panel import EvaluatePanel, build_evaluate_panel, wire_evaluate_panel
 from brand_voice.ui.events import quick
 from brand_voice.ui.parts import offered, quiet
-from brand_voice.ui.promotion_panel import PromotionPanel, build_promotion_panel, wire_promotion_panel
+from brand_voice.ui.promotion_panel import Plan, PromotionPanel, build_promotion_panel, wire_promotion_panel
 from brand_voice.ui.session import Session
 from brand_voice.ui.stock import Stock, curve_of, stock_of
 from brand_voice.ui.train_panel import TrainPanel, build_train_panel, wire_train_panel
@@ -72,7 +72,7 @@ def build_models_tab(session: Session, page: gr.Blocks, tab_item: gr.Tab, rememb
     copywriter = session.access.needs("copywriter")
     page.load(copywriter(name_of), remembered, tab.by, api_name="models_by", **options)
     tab.by.blur(copywriter(name_of), tab.by, remembered, api_name="models_remember", **options)
-    at = {tab.brand, tab.adapter, train.done, tab.evaluate.done}
+    at = {tab.brand, tab.adapter, train.done, tab.evaluate.done, tab.promotion.plan}
     whole = {*tab.shown, *train.parts, train.on, *tab.evaluate.parts}
     tab_item.select(copywriter(handlers.open), at, whole, api_name="models_open", **options)
     tab.brand.input(copywriter(handlers.brand), at, whole, api_name="models_brand", **options)
@@ -81,10 +81,9 @@ def build_models_tab(session: Session, page: gr.Blocks, tab_item: gr.Tab, rememb
     wire_train_panel(train)
     wire_promotion_panel(tab.promotion, tab.adapter)
     wire_evaluate_panel(tab.evaluate, tab.adapter)
-    evaluated = copywriter(handlers.look)
-    tab.evaluate.done.change(evaluated, at, tab.shown, api_name="models_evaluated", **options)
-    promoted = copywriter(handlers.promoted)
-    tab.promotion.done.change(promoted, at, tab.shown - {tab.promotion.says}, api_name="models_promoted", **options)
+    look = copywriter(handlers.look)
+    tab.evaluate.done.change(look, at, tab.shown, api_name="models_evaluated", **options)
+    tab.promotion.done.change(look, at, tab.shown, api_name="models_promoted", **options)
     saved = tab.save.click(copywriter(handlers.saved), at, {tab.page, tab.notice}, api_name="models_report", **options)
     saved.then(None, [tab.page, tab.adapter], None, js=DOWNLOAD)
 
@@ -174,10 +173,6 @@ class _Handlers:
         wanted = values | {self._tab.adapter: values[self._tab.train.done]}
         return self.look(wanted) | self._tab.train.choices(values[self._tab.brand])
 
-    def promoted(self, values: Values) -> Values:
-        """Something else is live; what was said of it stays."""
-        return {part: shown for part, shown in self.look(values).items() if part is not self._tab.promotion.says}
-
     def look(self, values: Values) -> Values:
         """What the brand has now; what went wrong stands in the notice, and nothing old beside it."""
         tab = self._tab
@@ -187,7 +182,7 @@ class _Handlers:
             empty = dict.fromkeys((tab.standing, tab.adapters, tab.focus, tab.generations, tab.snapshots), "")
             rests = dict.fromkeys((tab.save, *tab.promotion.acts.values()), gr.Button(interactive=False))
             return {**empty, **rests, **tab.promotion.closed(""), tab.notice: told(error)}
-        return {tab.notice: ""} | self._shown(stock, values[tab.adapter])
+        return {tab.notice: ""} | self._shown(stock, values[tab.adapter], values[tab.promotion.plan])
 
     def saved(self, values: Values) -> Values:
         """The report in focus, as a text that the browser saves."""
@@ -202,7 +197,7 @@ class _Handlers:
         except BrandVoiceError as error:
             return {tab.page: "", tab.notice: told(error)}
 
-    def _shown(self, stock: Stock, wanted: str | None) -> Values:
+    def _shown(self, stock: Stock, wanted: str | None, plan: Plan | None) -> Values:
         tab, workspace = self._tab, self._session.workspace
         manifest = stock.adapter(wanted)
         name = manifest.name if manifest else None
@@ -217,7 +212,7 @@ class _Handlers:
             tab.generations: view.generations(stock),
             tab.snapshots: view.snapshots(stock),
             tab.history: view.history(stock),
-            **tab.promotion.offered(stock, name),
+            **tab.promotion.offered(stock, name, plan),
             **tab.evaluate.offered(stock, name),
         }
 

@@ -21,6 +21,8 @@ from brand_voice.ui.parts import offered, quiet
 from brand_voice.ui.session import Session
 from brand_voice.ui.stock import Stock
 
+MAX_LINES = 60
+"""Of a plan: the gate's reasons are all seen, on a narrow page too."""
 SHARES = (0.01, 0.05, 0.1, 0.25, 0.5)
 CONFIRM = {
     "promote": "Promote",
@@ -64,8 +66,11 @@ class PromotionPanel(NamedTuple):
         """What changes while a change is planned."""
         return {self.says, self.share, self.reason, self.confirm, self.leave, self.plan}
 
-    def offered(self, stock: Stock, adapter: str | None) -> Values:
-        """The changes that can be planned for the adapter in focus; an open plan is dropped."""
+    def offered(self, stock: Stock, adapter: str | None, plan: Plan | None) -> Values:
+        """The changes that can be planned for the adapter in focus; an open plan that no longer fits is dropped.
+
+        Without one nothing is said of it: a page may look twice, and what was planned in between stays.
+        """
         live, canary, _ = stock.standing
         names = [manifest.name for manifest in stock.adapters]
         can = {
@@ -75,7 +80,10 @@ class PromotionPanel(NamedTuple):
             "end_canary": canary is not None,
         }
         buttons = {button: gr.Button(interactive=can[act]) for act, button in self.acts.items()}
-        return buttons | self.closed("")
+        fits = plan is None or (
+            plan.live == live and (plan.adapter == adapter or plan.act in ("rollback", "end_canary"))
+        )
+        return buttons | ({} if fits else self.closed(""))
 
     def closed(self, said: str) -> Values:
         """No plan."""
@@ -113,6 +121,7 @@ def build_promotion_panel(session: Session, brand: gr.Dropdown, by: gr.Textbox) 
             "end_canary": offered("End the canary …", "models-end-canary"),
         }
     says = quiet("What would happen", elem_id="models-plan", notice=True)
+    says.max_lines = MAX_LINES
     shares = [(f"{share:.0%}", share) for share in SHARES]
     share = gr.Dropdown(
         shares,
