@@ -6,7 +6,6 @@ the judge of voice hears the other brands' recorded copy in every round. A secon
 """
 
 import argparse
-import statistics
 import sys
 from collections.abc import Callable, Sequence
 from pathlib import Path
@@ -29,6 +28,7 @@ from brand_voice.shipped import shipped
 BRANDS = ("tidewater", "fjellvik", "vela")
 REVIEWS = (100, 250)
 """Recorded reviews of the first rounds; the last round has all."""
+BATCH = 16
 CURVES: tuple[tuple[str, Callable[["Generation"], float | None]], ...] = (
     ("no blocking finding", lambda g: g.share("all_pass")),
     ("facts in the brief", lambda g: g.share("truth")),
@@ -139,22 +139,28 @@ def _gate(context: Context, adapter: AdapterManifest) -> str:
 
 
 def _validation_loss(context: Context, adapter: AdapterManifest, held: Sequence[Example]) -> float:
-    """Mean loss of the completions' tokens, nats, over batches of pairs."""
+    """Mean loss of the completions' tokens, nats."""
     import torch
     from peft import PeftModel
+    from torch.nn.utils.rnn import pad_sequence
 
     base, tokenizer = distill.load_student(find_base(loop.student_of(context.settings)).path)
     model = PeftModel.from_pretrained(base, context.workspace.adapters / adapter.name).eval()
     limit = context.settings.training.max_length
     rows = distill.encode(tokenizer, context.brand.guide, held, max_length=limit)
-    losses: list[float] = []
+    total, count = 0.0, 0
     with torch.inference_mode():
-        for row in rows:
-            ids = torch.tensor([row.prompt + row.completion])  # (1, T)
-            scores = model(input_ids=ids).logits[0, len(row.prompt) - 1 : -1].float()  # (completion, vocabulary)
-            wanted = torch.tensor(row.completion)
-            losses += torch.nn.functional.cross_entropy(scores, wanted, reduction="none").tolist()
-    return statistics.fmean(losses)
+        for start in range(0, len(rows), BATCH):
+            batch = rows[start : start + BATCH]
+            ids = [torch.tensor(row.prompt + row.completion) for row in batch]
+            marked = [torch.tensor([distill.IGNORED] * len(row.prompt) + row.completion) for row in batch]
+            padded = pad_sequence(ids, batch_first=True)  # (B, T)
+            labels = pad_sequence(marked, batch_first=True, padding_value=distill.IGNORED)[:, 1:]  # (B, T-1)
+            mask = pad_sequence([torch.ones_like(row) for row in ids], batch_first=True)
+            scores = model(input_ids=padded, attention_mask=mask).logits[:, :-1].float()  # (B, T-1, vocabulary)
+            loss = torch.nn.functional.cross_entropy(scores.flatten(0, 1), labels.flatten(), reduction="sum")
+            total, count = total + float(loss), count + int((labels != distill.IGNORED).sum())
+    return total / count
 
 
 def table(brand: str, generations: Sequence[Generation]) -> Table:
@@ -166,7 +172,7 @@ def table(brand: str, generations: Sequence[Generation]) -> Table:
     rows.append(("teacher", "", "", *marks, "", "", "", ""))
     side = teacher.side("candidate")
     notes = (
-        f"{side.briefs if side else 0} golden briefs, {teacher.samples} texts each, golden set {teacher.golden}. Gate: "
+        f"{side.briefs if side else 0} golden briefs, texts a brief: {teacher.samples}, golden set {teacher.golden}. Gate: "
         "against what was live in that round, the base in the first. Validation loss: nats per completion token on the "
         "last round's validation pairs, for all rounds. Copied: near-duplicates of a training text, masked.",
     )
