@@ -191,14 +191,17 @@ def _approved_copy(context: Context, folder: BrandFolder, language: str) -> list
     approved = context.store.approved(folder.guide.id)
     stored = [(a.brief, a.review.final_text) for a in approved if not is_by_student(a)]
     recorded = [(briefs[r.brief_id], r.final_text) for r in folder.reviews if r.verdict != "reject"]
-    found = [
-        Sample(text, brief)
-        for brief, text in (stored if len(stored) >= MIN_COPY else recorded)
-        if text
-        and brief.locale.startswith(f"{language}-")
-        and snapshot.split_of(brief, is_unseen=folder.is_unseen(brief)) == "train"
-    ]
-    return _enough(found)
+    taught, known = (
+        [
+            Sample(text, brief)
+            for brief, text in pairs
+            if text
+            and brief.locale.startswith(f"{language}-")
+            and snapshot.split_of(brief, is_unseen=folder.is_unseen(brief)) == "train"
+        ]
+        for pairs in (stored, recorded)
+    )
+    return _enough(taught if len(taught) >= MIN_COPY else known)
 
 
 def _enough(copy: Sequence[Sample]) -> list[Sample]:
