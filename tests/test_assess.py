@@ -8,9 +8,9 @@ from pathlib import Path
 from typing import NamedTuple
 
 import pytest
-from reports import a_report
 from servers import KEY, USAGE, Misbehaving, _Handler
 from small_brand import keep_briefs
+from written_report import a_report
 
 from brand_voice import assess, loop, snapshot
 from brand_voice.artifacts import file_hashes, read_manifest, write_manifest
@@ -236,12 +236,15 @@ def test_an_adapter_trained_on_a_golden_brief_is_refused_before_anybody_is_asked
     assert not asked(writers)
 
 
-def test_the_voice_judge_learns_from_the_other_brands_where_there_is_enough_of_this_one(context, tmp_path) -> None:
+def test_the_voice_judge_learns_from_the_other_brands_where_there_is_enough_of_this_one(
+    context, tmp_path, monkeypatch
+) -> None:
     (tmp_path / "brands" / "unfinished").mkdir()
     (tmp_path / "brands" / "unfinished" / "brand.yaml").write_text("id: [")
     told: list[str] = []
     assert assess.voice_of(context) is None, "28 briefs are too few"
     whole = context._replace(brand=load_brand("tidewater"), notify=told.append)
+    monkeypatch.setattr(assess, "MAX_COPY", 60)
     voice = assess.voice_of(whole)
     assert voice is not None
     assert voice.language == "en"
@@ -279,7 +282,7 @@ def approved(brief: Brief, number: int, author: str) -> Approved:
 
 
 def test_a_report_that_comes_again_after_another_one_is_the_newest_again(tmp_path: Path) -> None:
-    first, other = a_report(created_at="2026-11-23T01"), a_report(created_at="2026-11-23T02", samples=1)
+    first, other = (a_report(created_at=f"2026-11-23T0{n}", samples=n) for n in (1, 2))
     save = lambda report: assess.save_report(report, tmp_path)  # noqa: E731
     kept = save(first)
     assert save(first.model_copy(update={"created_at": "2026-11-23T01:30"})) == kept, "the same again is the same"
