@@ -41,9 +41,10 @@ class Drawn(NamedTuple):
     high: Floats
 
     @classmethod
-    def of(cls, briefs: Floats, extreme: float = 1.0) -> "Drawn":
-        """With their intervals."""
-        parts = [ends(briefs[:, at : at + SETS], extreme) for at in range(0, briefs.shape[1], SETS)]
+    def of(cls, briefs: Floats, extremes: float | Floats = 1.0) -> "Drawn":
+        """With their intervals; `extremes` is one for all evaluations, or each one's own."""
+        own = np.broadcast_to(extremes, briefs.shape[1])
+        parts = [ends(briefs[:, at : at + SETS], own[at : at + SETS]) for at in range(0, briefs.shape[1], SETS)]
         low, high = (np.concatenate([part[end] for part in parts]) for end in (0, 1))
         return cls(briefs, low, high)
 
@@ -120,7 +121,7 @@ def _decisions(on_margin: Sequence[str], briefs: int, draws: int) -> list[Decisi
     by = {name: getattr(margins, name) * (name in on_margin) for name in ("all_pass", "truth", "voice", "diversity")}
     found = {name: Drawn.of(_differences(rng, share, by[name], (briefs, 3, draws))) for name, share in MEASURES}
     apart = rng.normal(-by["diversity"], APART, (briefs, draws))
-    found["diversity"] = Drawn.of(apart, float(np.abs(apart).max()))
+    found["diversity"] = Drawn.of(apart, np.abs(apart).max(axis=0))
     slices = [Drawn.of(found["all_pass"].briefs[channel::CHANNELS]) for channel in range(CHANNELS)]
     return [_decided(found, slices, margins, at) for at in range(draws)]
 

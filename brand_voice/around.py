@@ -6,8 +6,8 @@ rulings it gave, and a note that says why there are no more.
 
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import suppress
-from typing import NamedTuple
 
+from brand_voice.ballots import Sides, held_out, votes_on
 from brand_voice.chat import Chat
 from brand_voice.context import Context
 from brand_voice.economics import economics
@@ -21,19 +21,6 @@ from brand_voice.protocol import AttemptError, said_in
 from brand_voice.records import Ballot
 from brand_voice.registry import adapters
 from brand_voice.settings import RECORDED, Endpoint
-from brand_voice.vote import vote_figures
-
-
-class Sides(NamedTuple):
-    """The two sides of a report, by the names under which people vote on them: an adapter's, or a model's."""
-
-    candidate: str
-    reference: str
-
-    @property
-    def names(self) -> set[str]:
-        """Both."""
-        return {self.candidate, self.reference}
 
 
 def enrich(context: Context, report: Report, written: Sequence[Side] = ()) -> Report:
@@ -46,13 +33,14 @@ def enrich(context: Context, report: Report, written: Sequence[Side] = ()) -> Re
     """
     texts: dict[str, dict[str, Scored]] = {side.role: firsts(side.texts) for side in written}
     sides = Sides(report.adapter, _reference(context, report, texts.get("reference", {})))
-    ballots = [b for b in context.store.ballots(context.brand_id) if {b.left, b.right} == sides.names]
+    store, brand = context.store, context.brand
+    ballots = held_out(store, brand, sides)
     judged, note = _judged(context, [*_voted(context, sides, ballots), *_golden(texts)], ballots)
     return report.model_copy(
         update={
-            "votes": vote_figures(ballots, *sides, context.settings.margins.reading) if ballots else None,
+            "votes": votes_on(store, brand, sides, context.settings.margins.reading),
             "judge": judged,
-            "effort": effort(context.store.reviewed_by_writer(context.brand_id)),
+            "effort": effort(store.reviewed_by_writer(context.brand_id)),
             "economics": _economics(context, report),
             "notes": (*report.notes, *filter(None, [note])),
         }

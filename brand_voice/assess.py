@@ -7,6 +7,7 @@ models are served one after the other, each alone, because engines that share co
 
 import os
 import random
+from collections import defaultdict
 from collections.abc import Callable, Iterable, Sequence
 from contextlib import ExitStack
 from importlib.util import find_spec
@@ -25,9 +26,10 @@ from brand_voice.figures import Scored, Side
 from brand_voice.golden import GoldenBrief
 from brand_voice.handover import Try, cascade_points
 from brand_voice.loop import screen_drafts
-from brand_voice.promotion import adapter_of, candidate_of
+from brand_voice.promotion import adapter_of, candidate_of, looks
 from brand_voice.prompts import student_messages
-from brand_voice.records import AdapterManifest, Brief, Draft, Example, Message, content_hash
+from brand_voice.records import AdapterManifest, Brief, Draft, Example, Message
+from brand_voice.registry import REPORT, as_filed, reports
 from brand_voice.report.card import card
 from brand_voice.report.page import page
 from brand_voice.samples import Asking, Timed, Writer
@@ -35,6 +37,7 @@ from brand_voice.screen.screening import Screener
 from brand_voice.serve import BASE_MODEL, StudentServer, attach
 from brand_voice.student import start_base, start_server
 from brand_voice.voice import Sample, VoiceJudge
+from brand_voice.weighting import is_by_student
 
 TEACHER, BASE, FEW_SHOT = "teacher", "base", "few_shot"
 SHOTS = 2
@@ -44,7 +47,6 @@ MIN_COPY = 40
 MAX_COPY = 300
 """Approved texts of a brand that are enough: twice as many make the judge right 2 points more often and take three
 times as long."""
-REPORT = "report.json"
 
 
 class Question(NamedTuple):
@@ -96,18 +98,19 @@ def assess(context: Context, question: Question, server: StudentServer | None = 
     askings = [Asking(context, writer, [each.brief for each in asked], question.samples) for writer in writers]
     _answered(context, askings, adapter, server)
     screen_drafts(context)
-    sides = _sides(context, question, asked, [(asking.writer, asking.texts) for asking in askings])
+    taught = _taught(context, asked, question.samples)
+    sides = _sides(context, asked, [(asking.writer, asking.texts) for asking in askings], taught.texts)
     subject = Subject(
         adapter=adapter,
         guide=brand.guide,
         golden=manifest.name,
-        decided_before=sum(p.golden == manifest.name and p.act == "promote" for p in store.promotions(brand.guide.id)),
+        decided_before=looks(context, manifest.name, adapter.name),
         against=question.against,
         samples=question.samples,
         margins=context.settings.margins,
     )
-    report = enrich(context, evaluate(subject, sides, train, voice_of(context, train)), sides)
-    report = report.model_copy(update={"cascade": curve(report, sides)})
+    report = enrich(context, evaluate(subject, sides, train, voice_of(context)), sides)
+    report = report.model_copy(update={"cascade": curve(report, sides), "notes": (*report.notes, *taught.notes)})
     return Assessed(report, save_report(report, workspace.evaluations), tuple(sides))
 
 
@@ -126,15 +129,19 @@ def curve(report: Report, sides: Sequence[Side]) -> tuple[CascadePoint, ...]:
 def save_report(report: Report, parent: Path) -> Path:
     """Write a report into a folder of its own below `parent` and return that; it is never changed afterwards.
 
-    The folder's name hashes what the report says, not when: the same report again is the same folder.
+    One that says what the newest on the same adapter, opponent and golden set says, only later, is that one.
     """
-    name = f"{report.adapter}-{content_hash(report.model_dump(mode='json', exclude={'created_at'}))[:8]}"
+    alike = (report.against, report.golden)
+    filed = reports(parent, report.brand).about(report.adapter)
+    newest = next((each for each in reversed(filed) if (each.report.against, each.report.golden) == alike), None)
+    if newest is not None:
+        earlier, _ = as_filed(report.model_copy(update={"created_at": newest.report.created_at}))
+        if earlier == newest.folder:
+            return parent / earlier
+    name, text = as_filed(report)
     folder = parent / name
-    if (folder / REPORT).is_file():
-        return folder
     folder.mkdir(parents=True, exist_ok=True)
-    files = {"report.html": page(report), "report.md": markdown(report) + "\n", "card.md": card(report)}
-    files[REPORT] = report.model_dump_json(indent=1) + "\n"
+    files = {"report.html": page(report), "report.md": markdown(report) + "\n", "card.md": card(report), REPORT: text}
     for file, text in files.items():  # `report.json` last: a folder without it holds no report
         partial = folder / f".{file}.{os.getpid()}"
         partial.write_text(text, encoding="utf-8")
@@ -142,8 +149,11 @@ def save_report(report: Report, parent: Path) -> Path:
     return folder
 
 
-def voice_of(context: Context, train: Sequence[Example]) -> Voice | None:
-    """A judge of voice from the brand's training copy and all other brands' approved copy in its language.
+def voice_of(context: Context) -> Voice | None:
+    """A judge of voice from approved copy in the brand's language for training briefs, the brand's own and all others'.
+
+    It is the same one whoever is evaluated: no adapter's snapshot, and no text that a student wrote and nobody changed,
+    has a say in it. So shares of different reports compare as long as no further copy is approved.
 
     None where there is too little copy of this brand, or of every other one.
     """
@@ -152,7 +162,7 @@ def voice_of(context: Context, train: Sequence[Example]) -> Voice | None:
         return None
     own = context.brand_id
     language = context.brand.guide.locales[0].split("-")[0]
-    copy = {own: _enough([Sample(e.text, e.brief) for e in train if e.brief.locale.startswith(f"{language}-")])}
+    copy = {own: _approved_copy(context, context.brand, language)}
     products = list(context.brand.products)
     for other in brand_ids(context.workspace.brands):
         folder = _readable(context, other) if other != own else None
@@ -176,18 +186,22 @@ def _readable(context: Context, brand_id: str) -> BrandFolder | None:
 
 
 def _approved_copy(context: Context, folder: BrandFolder, language: str) -> list[Sample]:
-    """A brand's approved copy for training briefs: the store's, or where that is little, what was recorded."""
+    """Approved copy for training briefs, none of it a student's own: the store's, or where that is little, recorded."""
     briefs = {brief.id: brief for brief in folder.briefs}
-    stored = [(a.brief, a.review.final_text) for a in context.store.approved(folder.guide.id)]
+    approved = context.store.approved(folder.guide.id)
+    stored = [(a.brief, a.review.final_text) for a in approved if not is_by_student(a)]
     recorded = [(briefs[r.brief_id], r.final_text) for r in folder.reviews if r.verdict != "reject"]
-    found = [
-        Sample(text, brief)
-        for brief, text in (stored if len(stored) >= MIN_COPY else recorded)
-        if text
-        and brief.locale.startswith(f"{language}-")
-        and snapshot.split_of(brief, is_unseen=folder.is_unseen(brief)) == "train"
-    ]
-    return _enough(found)
+    taught, known = (
+        [
+            Sample(text, brief)
+            for brief, text in pairs
+            if text
+            and brief.locale.startswith(f"{language}-")
+            and snapshot.split_of(brief, is_unseen=folder.is_unseen(brief)) == "train"
+        ]
+        for pairs in (stored, recorded)
+    )
+    return _enough(taught if len(taught) >= MIN_COPY else known)
 
 
 def _enough(copy: Sequence[Sample]) -> list[Sample]:
@@ -272,24 +286,43 @@ def _started(context: Context, writer: Writer, candidate: AdapterManifest) -> St
     return start_server(context, adapter_of(context, writer.adapter))
 
 
-def _taught(context: Context, asked: Sequence[GoldenBrief], samples: int) -> list[Timed]:
-    """What the store holds of the teacher who wrote last: the newest draft of each brief's first takes."""
+class _Taught(NamedTuple):
+    """A teacher's texts for golden briefs."""
+
+    texts: list[Timed]
+    notes: tuple[str, ...]
+    """Which other teachers' were left out."""
+
+
+def _taught(context: Context, asked: Sequence[GoldenBrief], samples: int) -> _Taught:
+    """The newest draft of each brief's first takes, of the teacher who wrote for most briefs; on a tie, who wrote last.
+
+    One stray draft by another one does not replace the reference.
+    """
     hashes = {each.brief.hash for each in asked}
     drafts = context.store.drafts(context.brand_id, author="teacher", ok_only=False)
     found = [Timed(draft=d, seconds=None) for d in drafts if d.brief_hash in hashes]
-    teacher = next((t.draft.model for t in reversed(found) if t.draft.is_ok), None)
+    reach: dict[str, set[str]] = defaultdict(set)
+    for draft in (timed.draft for timed in reversed(found) if timed.draft.is_ok):
+        reach[draft.model].add(draft.brief_hash)
+    teacher = max(reach, key=lambda model: len(reach[model]), default=None)
     newest = {(t.draft.brief_hash, t.draft.candidate): t for t in found if t.draft.model == teacher and t.is_final}
-    return [timed for (_, candidate), timed in sorted(newest.items()) if candidate < samples]
+    texts = [timed for (_, candidate), timed in sorted(newest.items()) if candidate < samples]
+    others = sorted(f"{model} ({len(briefs)} briefs)" for model, briefs in reach.items() if model != teacher)
+    told = f"The teacher is {teacher}, who wrote for most golden briefs; left out: {', '.join(others)}."
+    return _Taught(texts, (told,) if others else ())
 
 
 def _sides(
-    context: Context, question: Question, asked: Sequence[GoldenBrief], found: Sequence[tuple[Writer, list[Timed]]]
+    context: Context,
+    asked: Sequence[GoldenBrief],
+    found: Sequence[tuple[Writer, list[Timed]]],
+    taught: Sequence[Timed],
 ) -> list[Side]:
     """Candidate, reference, and beside them the teacher, where it is not the reference, and an echo of the brief."""
     usd_per_hour = context.settings.machine_usd_per_hour
     scored = _scorer(context, asked)
-    taught = _taught(context, asked, question.samples)
-    if question.against == TEACHER and not any(timed.draft.is_ok for timed in taught):
+    if len(found) == 1 and not any(timed.draft.is_ok for timed in taught):
         raise InputError(
             f"no draft of a teacher for any golden brief of {context.brand_id}",
             remedy=f"brand-voice generate --brand {context.brand_id}, or hold it --against another adapter",

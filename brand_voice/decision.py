@@ -18,14 +18,8 @@ import math
 from collections.abc import Sequence
 from typing import NamedTuple
 
-from brand_voice.evidence import DESCRIPTIVE_BELOW, Decision, Difference, Measure, SliceFigure
+from brand_voice.evidence import DESCRIPTIVE_BELOW, SPOKEN, Decision, Difference, SliceFigure
 
-SPOKEN: dict[Measure, str] = {
-    "all_pass": "texts without a blocking finding",
-    "truth": "texts whose facts are all in the brief",
-    "voice": "texts that sound like the brand",
-    "diversity": "variety from text to text",
-}
 HINTS = 3
 """Small slices that a decision points at."""
 
@@ -54,15 +48,16 @@ def decide(reference: str, differences: Sequence[Difference], slices: Sequence[S
     exceptions = tuple(f"{_slice(each)}{_points(each)}" for each in (*deciding, *hints))
     worse = [each for each in differences if each.is_worse]
     open_ = [each for each in differences if not each.is_worse and not each.is_no_worse]
-    briefs = max((each.briefs for each in differences), default=0)
+    few = [each for each in differences if each.briefs < DESCRIPTIVE_BELOW]
     unmeasured = _unmeasured(differences)
-    if worse or open_ or briefs < DESCRIPTIVE_BELOW:
+    if worse or open_ or few or not differences:
         told = [f"worse than {reference}: {_told(worse)}"] if worse else []
         told += [f"not enough briefs to tell: {_told(open_, needed=True)}"] if open_ else []
         if not worse and not open_:
-            told = [f"{briefs} golden briefs are too few to decide anything; {DESCRIPTIVE_BELOW} are the least"]
+            counts = ", ".join(f"{each.briefs} golden briefs for {SPOKEN[each.measure]}" for each in few)
+            told = [f"{counts or 'no golden briefs'}: too few to decide anything; {DESCRIPTIVE_BELOW} are the least"]
         return Decided("not_yet", f"Not yet: {'; '.join(told)}.{unmeasured}", exceptions)
-    shown = f"no worse than {reference} on {briefs} golden briefs: {_told(differences)}"
+    shown = f"no worse than {reference} on the golden briefs: {_told(differences)}"
     if deciding:
         where = ", ".join(_slice(each) for each in deciding)
         return Decided("ready_except", f"Ready, except for {where}. Overall {shown}.{unmeasured}", exceptions)
@@ -95,7 +90,7 @@ def _told(differences: Sequence[Difference], *, needed: bool = False) -> str:
 def _one(each: Difference) -> str:
     return (
         f"{SPOKEN[each.measure]} {each.candidate:.0%} against {each.reference:.0%}, {spoken_change(each.change)} "
-        f"({100 * each.low:+.1f} to {100 * each.high:+.1f}, margin {100 * each.margin:.0f})"
+        f"({100 * each.low:+.1f} to {100 * each.high:+.1f}, margin {100 * each.margin:.0f}, {each.briefs} briefs)"
     )
 
 

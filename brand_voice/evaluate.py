@@ -15,9 +15,10 @@ from typing import NamedTuple
 
 import numpy as np
 
-from brand_voice.decision import SPOKEN, decide, spoken_change
+from brand_voice.decision import decide, spoken_change
 from brand_voice.evidence import (
     DESCRIPTIVE_BELOW,
+    SPOKEN,
     Difference,
     GoldenPair,
     Measure,
@@ -95,6 +96,7 @@ def evaluate(subject: Subject, sides: Sequence[Side], train: Sequence[Example], 
         sides=tuple(figures(side, approved, applying) for side in heard),
         slices=tuple(slices),
         voice_accuracy=round(voice.judge.cross_validated, 4) if voice else None,
+        voice_recall=round(voice.judge.recall(subject.guide.id), 4) if voice else None,
         pairs=_pairs(candidate.texts, reference.texts),
     )
 
@@ -258,7 +260,7 @@ def markdown(report: Report) -> str:
         *([f"- suffers: {each}" for each in report.exceptions] + [""] * bool(report.exceptions)),
         *_table(("difference", "points", "95% interval", "margin", "briefs"), map(_difference_row, report.differences)),
         "",
-        *_table(head, _rows(sides, report.voice_accuracy)),
+        *_table(head, _rows(sides, report.voice_recall)),
         "",
         *_table(("slice", "briefs", sides[0].name, sides[1].name), map(_slice_row, report.slices)),
         "",
@@ -279,19 +281,19 @@ def _slice_row(each: SliceFigure) -> tuple[str, ...]:
     return f"{each.dimension} {each.value}", str(each.briefs), str(each.candidate), str(each.reference)
 
 
-def _rows(sides: Sequence[SideFigures], voice_accuracy: float | None) -> list[tuple[str, ...]]:
+def _rows(sides: Sequence[SideFigures], voice_recall: float | None) -> list[tuple[str, ...]]:
     none = Rate(hits=0, of=0)
     facts, checks = ([name for name in sides[0].facts], [name for name in sides[0].checks])
 
     def row(name: str, told: Callable[[SideFigures], object]) -> tuple[str, ...]:
         return (name, *(str(told(side)) for side in sides))
 
-    accuracy = f" (the judge is right on {voice_accuracy:.0%})" if voice_accuracy is not None else ""
+    recall = f" (of its approved copy {voice_recall:.0%} do)" if voice_recall is not None else ""
     return [
         row("**without a blocking finding**", lambda s: s.all_pass),
         *(row(name, lambda s, name=name: s.facts.get(name, none)) for name in facts),  # type: ignore[misc]
         *(row(f"check {name}", lambda s, name=name: s.checks.get(name, none)) for name in checks),  # type: ignore[misc]
-        row(f"sounds like the brand{accuracy}", lambda s: s.voice or "not measured"),
+        row(f"sounds like the brand{recall}", lambda s: s.voice or "not measured"),
         row("copied from training", lambda s: s.copied),
         row("distinct words, pairs, triples", _distinct),
         row("similarity from text to text", lambda s: f"{s.diversity.self_similarity:.2f}"),

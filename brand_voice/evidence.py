@@ -17,6 +17,20 @@ Decision = Literal["ready", "ready_except", "not_yet"]
 Measure = Literal["all_pass", "truth", "voice", "diversity"]
 Role = Literal["candidate", "reference", "teacher", "base", "few_shot", "echo"]
 Basis = Literal["measured", "listed", "recorded", "not measured"]
+MEASURES: dict[Measure, str] = {
+    "all_pass": "No blocking finding",
+    "truth": "Facts all in the brief",
+    "voice": "The brand’s own voice",
+    "diversity": "Diversity",
+}
+"""A measure's name at the head of a figure."""
+SPOKEN: dict[Measure, str] = {
+    "all_pass": "texts without a blocking finding",
+    "truth": "texts whose facts are all in the brief",
+    "voice": "texts that sound like the brand",
+    "diversity": "variety from text to text",
+}
+"""A measure in a sentence."""
 DESCRIPTIVE_BELOW = 50
 """Briefs of a slice under which its figures describe and decide nothing."""
 
@@ -148,7 +162,10 @@ class SideFigures(Record):
 
 
 class VoteFigures(Record):
-    """People's blind votes between candidate and reference, candidate first."""
+    """People's blind votes between candidate and reference, candidate first.
+
+    One for each held-out brief: what most of its votes say, a draw being a tie. Votes on training briefs are left out.
+    """
 
     wins: Rate
     """Of the candidate, among the decisive votes."""
@@ -243,7 +260,7 @@ class Report(Record):
     golden: str
     """Name of the golden set."""
     decided_before: int
-    """How often this golden set has decided a promotion already."""
+    """How many other adapters were held against these briefs before, promoted or not."""
     snapshot: str
     guide_version: str
     created_at: str
@@ -258,7 +275,9 @@ class Report(Record):
     sides: tuple[SideFigures, ...]
     slices: tuple[SliceFigure, ...]
     voice_accuracy: float | None
-    """The voice judge's own cross-validated accuracy on approved copy."""
+    """The voice judge's own cross-validated accuracy on approved copy, all brands' together."""
+    voice_recall: float | None = None
+    """Share of this brand's own approved copy that the judge which has not seen it gives to the brand."""
     votes: VoteFigures | None = None
     judge: JudgeFigures | None = None
     effort: tuple[Effort, ...] = ()

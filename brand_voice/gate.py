@@ -17,26 +17,24 @@ other ones on each side, and in brackets none; adapters of the shipped student l
 Against the base, where nothing is live yet, "no worse" would let an adapter pass that learned nothing. There a gain
 must show as well: the interval of all-pass or voice above zero. An adapter of zeros writes what the base writes.
 
-The margins are the report's own, declared before its figures were seen; widening a setting later changes no report.
+A report is made again in seconds, under wider margins or from another number of texts. So of all reports that fit,
+each measure's strictest margin counts (`strictest`), and none decides that another one contradicts (`promotion.judge`).
 """
 
+from collections.abc import Iterable
 from typing import NamedTuple
 
-from brand_voice.evidence import Difference, Measure, Report
+from brand_voice.evidence import SPOKEN, Difference, Measure, Report
 from brand_voice.records import AdapterManifest
 
 CLOSE = 3
 """Margins that the interval may reach down to."""
 WORN_FROM = 5
-"""Decisions from which a golden set is no longer blind: adapters get chosen for it."""
+"""Adapters held against the same briefs from which on these are no longer blind: adapters get chosen for them."""
+WORN = "write new held-out briefs, at least as many as these, then evaluate with --new-golden"
+"""What to do about a worn golden set: one that is little more than the old briefs is as worn."""
 BASE = "base"
 """What an adapter is held against where none is live."""
-MEASURES: dict[Measure, str] = {
-    "all_pass": "texts without a blocking finding",
-    "truth": "texts whose facts are in the brief",
-    "voice": "texts recognised as the brand's",
-    "diversity": "diversity",
-}
 REQUIRED: tuple[Measure, ...] = ("all_pass", "truth")
 GAINS: tuple[Measure, ...] = ("all_pass", "voice")
 
@@ -61,7 +59,7 @@ class Terms(NamedTuple):
     adapter: AdapterManifest
     """Who is to go live."""
     live: str | None
-    """Who is live; none holds the adapter against the base."""
+    """Who is live and can be used; none holds the adapter against the base."""
     golden: str | None
     """The brand's newest golden set."""
     guide_version: str
@@ -89,10 +87,16 @@ def misfits(report: Report, terms: Terms) -> tuple[str, ...]:
 
 
 def gate(report: Report, terms: Terms, *, decided: int = 0) -> Gate:
-    """Whether an adapter may go live by this report; `decided` counts the promotions its golden set decided before."""
+    """Whether an adapter may go live by this report.
+
+    Args:
+        report: what decides.
+        terms: what it must be about.
+        decided: how many other adapters were held against its golden briefs before.
+    """
     reasons = list(misfits(report, terms))
     remarks = []
-    for measure, named in MEASURES.items():
+    for measure, named in SPOKEN.items():
         difference = report.difference(measure)
         if difference is not None:
             lost = loss(difference)
@@ -108,9 +112,19 @@ def gate(report: Report, terms: Terms, *, decided: int = 0) -> Gate:
         reasons.append(f"people's blind votes find it worse: it won {report.votes.wins}")
     if report.decision == "not_yet":
         remarks.append(f"the report's own decision is: {report.sentence}")
-    worn = ": adapters are chosen for it by now, make a new one" if decided >= WORN_FROM else ""
-    remarks.append(f"golden set {report.golden} has decided {decided} promotions before{worn}")
+    worn = f": adapters get chosen for them by now; {WORN}" if decided >= WORN_FROM else ""
+    others = "1 other adapter" if decided == 1 else f"{decided} other adapters"
+    remarks.append(f"the briefs of golden set {report.golden} were put to {others} before, promoted or not{worn}")
     return Gate(tuple(reasons), tuple(remarks))
+
+
+def strictest(report: Report, beside: Iterable[Report]) -> Report:
+    """The report under the strictest margin, measure by measure, that it or any report beside it was made with."""
+    margins: dict[Measure, float] = {}
+    for each in (d for made in (report, *beside) for d in made.differences):
+        margins[each.measure] = min(each.margin, margins.get(each.measure, each.margin))
+    held = (each.model_copy(update={"margin": margins[each.measure]}) for each in report.differences)
+    return report.model_copy(update={"differences": tuple(held)})
 
 
 def loss(difference: Difference) -> str | None:
@@ -136,7 +150,7 @@ def _gains(report: Report) -> bool:
 
 
 def _change(difference: Difference) -> str:
-    named = MEASURES[difference.measure]
+    named = SPOKEN[difference.measure]
     ends = f"{_points(difference.low, signed=True)} to {_points(difference.high, signed=True)}"
     return f"{named}: {_points(difference.change, signed=True)} points (95% {ends})"
 

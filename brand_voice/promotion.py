@@ -9,12 +9,17 @@ of the traffic that somebody chose. Promoting or rolling back ends it: it was ch
 
 from collections import Counter
 from collections.abc import Sequence
+from contextlib import suppress
 from typing import Literal, NamedTuple
 
 from brand_voice import golden
+from brand_voice.artifacts import find_manifests
+from brand_voice.ballots import Sides, votes_on
 from brand_voice.context import Context
 from brand_voice.errors import ArtifactError, InputError, PromotionError
-from brand_voice.gate import BASE, Gate, Terms, gate, misfits
+from brand_voice.evidence import Report
+from brand_voice.gate import BASE, Gate, Terms, gate, misfits, strictest
+from brand_voice.golden import GoldenManifest
 from brand_voice.live import Promotion
 from brand_voice.records import AdapterManifest
 from brand_voice.registry import Filed, adapters, find, reports
@@ -66,10 +71,43 @@ def candidate_of(context: Context, name: str | None = None) -> AdapterManifest:
     return find(context.workspace.adapters, context.brand_id, name, live=live if name else None)
 
 
+def opponent(context: Context) -> str:
+    """Whom a candidate is held against today: the adapter that is live, or `base` where none is that can be used."""
+    return _usable_live(context)[0] or BASE
+
+
+def looks(context: Context, name: str, adapter: str) -> int:
+    """How many other adapters were held against a golden set's briefs before this one was, promoted or not.
+
+    Each report is a look by which an adapter was chosen or left. A set that shares most of its briefs with another one
+    is as worn as that.
+    """
+    family = _family(context, name)
+    filed = reports(context.workspace.evaluations, context.brand_id).filed
+    seen = [(each.report.created_at, each.report.adapter) for each in filed if each.report.golden in family]
+    changes = context.store.promotions(context.brand_id)
+    seen += [(change.created_at, change.adapter) for change in changes if change.golden in family]
+    order = list(dict.fromkeys(adapter for _, adapter in sorted(seen)))
+    return order.index(adapter) if adapter in order else len(order)
+
+
+def _family(context: Context, name: str) -> set[str]:
+    """The brand's golden sets that hold more than half of this one's briefs; one that cannot be read is left out."""
+    parent = context.workspace.golden
+    briefs: dict[str, set[str]] = {}
+    for manifest in find_manifests(parent, GoldenManifest):
+        if manifest.brand == context.brand_id:
+            with suppress(ArtifactError):
+                briefs[manifest.name] = {each.brief.hash for each in golden.load(parent / manifest.name)}
+    own = briefs.get(name, set())
+    return {name} | {other for other, theirs in briefs.items() if 2 * len(own & theirs) > len(own)}
+
+
 def judge(context: Context, adapter: AdapterManifest) -> Judged:
     """Ask the gate whether an adapter may go live today.
 
-    The newest report that fits decides, whatever older ones say; where none fits, the newest one's reasons stand.
+    The newest report that fits decides, under the strictest margins of all that fit and with today's votes; it lets
+    nothing pass that another one of them refuses. Where none fits, the newest one's reasons stand.
     """
     found = reports(context.workspace.evaluations, context.brand_id)
     about = found.about(adapter.name)
@@ -77,17 +115,41 @@ def judge(context: Context, adapter: AdapterManifest) -> Judged:
     if not about:
         return Judged(Gate((f"there is no report on {adapter.name}",), broken), None, decides=False)
     frozen = golden.newest(context.workspace.golden, context.brand_id)
+    live, unusable = _usable_live(context)
     terms = Terms(
         adapter=adapter,
-        live=context.store.standing(context.brand_id).live,
+        live=live,
         golden=frozen.name if frozen else None,
         guide_version=context.brand.guide.version,
     )
     fitting = [each for each in about if not misfits(each.report, terms)]
     filed = (fitting or about)[-1]
-    decided = history(context).decided.get(filed.report.golden, 0)
-    said = gate(filed.report, terms, decided=decided)
-    return Judged(said._replace(remarks=broken + said.remarks), filed, decides=bool(fitting))
+    held = [_held(context, each.report, [other.report for other in fitting]) for each in (fitting or [filed])]
+    said = gate(held[-1], terms, decided=looks(context, filed.report.golden, adapter.name))
+    against = [each.folder for each, report in zip(fitting, held, strict=False) if not gate(report, terms).passes]
+    if said.passes and against:
+        told = f"another report on the same question refuses it, and the worst one counts: {', '.join(against)}"
+        said = said._replace(reasons=(told,))
+    return Judged(said._replace(remarks=broken + unusable + said.remarks), filed, decides=bool(fitting))
+
+
+def _held(context: Context, report: Report, beside: Sequence[Report]) -> Report:
+    """A report as it decides: strictest margins, and the votes that there are by now."""
+    made = [context.settings.margins.reading, *(each.votes.margin for each in (report, *beside) if each.votes)]
+    votes = votes_on(context.store, context.brand, Sides(report.adapter, report.against), min(made))
+    return strictest(report, beside).model_copy(update={"votes": votes})
+
+
+def _usable_live(context: Context) -> tuple[str | None, tuple[str, ...]]:
+    """Who is live and can be used, and a remark where somebody is live who cannot."""
+    live = context.store.standing(context.brand_id).live
+    if live is None:
+        return None, ()
+    try:
+        find(context.workspace.adapters, context.brand_id, live)
+    except ArtifactError as exc:
+        return None, (f"{live} is live, but cannot be used, so the base stands in for it: {exc.message}",)
+    return live, ()
 
 
 def promote(context: Context, adapter: str | None, *, by: str, force_reason: str | None = None) -> Promotion:
@@ -106,7 +168,7 @@ def promote(context: Context, adapter: str | None, *, by: str, force_reason: str
     for remark in judged.gate.remarks:
         context.notify(remark)
     if not judged.gate.passes and force_reason is None:
-        raise _refusal(context, chosen, live, judged)
+        raise _refusal(context, chosen, judged)
     promotion = Promotion(
         brand=context.brand_id,
         act="promote",
@@ -228,7 +290,7 @@ def next_step(context: Context) -> str | None:
     judged = judge(context, trained[-1])
     if judged.gate.passes:
         return f"brand-voice promote --brand {brand}"
-    return None if judged.decides else _evaluation(brand, trained[-1].name, store.standing(brand).live)
+    return None if judged.decides else _evaluation(context, trained[-1].name)
 
 
 def _went_live(changes: Sequence[Promotion]) -> list[str]:
@@ -253,8 +315,8 @@ def _other_than(context: Context, live: str | None, name: str | None) -> Adapter
     return chosen
 
 
-def _refusal(context: Context, adapter: AdapterManifest, live: str | None, judged: Judged) -> PromotionError:
-    again = _evaluation(context.brand_id, adapter.name, live)
+def _refusal(context: Context, adapter: AdapterManifest, judged: Judged) -> PromotionError:
+    again = _evaluation(context, adapter.name)
     return PromotionError(
         f"{adapter.name} may not go live: {'; '.join(judged.gate.reasons)}",
         remedy="train on more reviewed copy, or --force REASON" if judged.decides else again,
@@ -262,8 +324,8 @@ def _refusal(context: Context, adapter: AdapterManifest, live: str | None, judge
     )
 
 
-def _evaluation(brand: str, adapter: str, live: str | None) -> str:
-    return f"brand-voice evaluate --brand {brand} --adapter {adapter} --against {live or BASE}"
+def _evaluation(context: Context, adapter: str) -> str:
+    return f"brand-voice evaluate --brand {context.brand_id} --adapter {adapter} --against {opponent(context)}"
 
 
 def _said(text: str, what: str) -> str:

@@ -267,6 +267,8 @@ class Ballot(NamedTuple):
     right: str
     left_chars: int
     right_chars: int
+    brief_hash: str
+    """The brief that both texts answer."""
 
 
 class Approved(NamedTuple):

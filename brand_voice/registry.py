@@ -2,8 +2,12 @@
 
 A name is never reused. The alias `<brand>` stands for the adapter that is live; which one that is says the store, so
 whoever means "the brand's adapter" brings the standing along.
+
+A report's folder is named after the hash of its file, the date included: which one is the newest decides, so that
+neither a figure nor the date can be changed and go unseen.
 """
 
+import hashlib
 from pathlib import Path
 from typing import NamedTuple
 
@@ -32,7 +36,7 @@ class Reports(NamedTuple):
     filed: tuple[Filed, ...]
     """Oldest first."""
     unreadable: tuple[str, ...]
-    """Folders whose report is damaged, or of a version that reported less."""
+    """Folders whose report is damaged, was changed, or is of a version that reported less."""
 
     def about(self, adapter: str) -> tuple[Filed, ...]:
         """Those on one adapter, oldest first."""
@@ -54,7 +58,7 @@ def find(parent: Path, brand: str, name: str | None = None, *, live: str | None 
     """
     wanted = live if name in (None, brand) else name
     try:
-        manifest = _named(parent, brand, wanted)
+        manifest = named(parent, brand, wanted)
         verify(parent / manifest.name, manifest.files)
     except ArtifactError as exc:
         if live is None or wanted != live:
@@ -71,8 +75,14 @@ def find(parent: Path, brand: str, name: str | None = None, *, live: str | None 
     return manifest
 
 
-def _named(parent: Path, brand: str, name: str | None) -> AdapterManifest:
-    """A brand's adapter by name, read alone, so that another one's damage is not its own; the newest without one."""
+def named(parent: Path, brand: str, name: str | None) -> AdapterManifest:
+    """The manifest of a brand's adapter, the newest without a name; whether it can be used is `find`'s to say.
+
+    It is read alone, so that another one's damage is not its own.
+
+    Raises:
+        ArtifactError: there is none.
+    """
     if name and Path(name).name == name and (parent / name / MANIFEST).is_file():
         manifest = read_manifest(parent / name, AdapterManifest)
         if manifest.brand == brand:
@@ -85,15 +95,29 @@ def _named(parent: Path, brand: str, name: str | None) -> AdapterManifest:
     raise ArtifactError(f"no {wanted} of {brand}; there are: {listed}", remedy=f"brand-voice distill --brand {brand}")
 
 
+def as_filed(report: Report) -> tuple[str, str]:
+    """The name of a report's folder, and the text of its file, which the name hashes."""
+    text = report.model_dump_json(indent=1) + "\n"
+    return _folder(report, text.encode()), text
+
+
+def _folder(report: Report, content: bytes) -> str:
+    return f"{report.adapter}-{hashlib.sha256(content).hexdigest()[:8]}"
+
+
 def reports(parent: Path, brand: str) -> Reports:
-    """All reports of evaluations on a brand's adapters; a file that is no report is named and keeps no other back."""
+    """All reports of evaluations on a brand's adapters; a file that is none, or is no longer what it was, is named."""
     filed, unreadable = [], []
     for path in sorted(parent.glob(f"*/{REPORT}")):
         try:
-            report = Report.model_validate_json(path.read_bytes())
+            content = path.read_bytes()
+            report = Report.model_validate_json(content)
         except (ValidationError, OSError):
             unreadable.append(path.parent.name)
-        else:
+            continue
+        if path.parent.name == _folder(report, content):
             filed.append(Filed(path.parent.name, report))
+        else:
+            unreadable.append(path.parent.name)
     ours = sorted((each for each in filed if each.report.brand == brand), key=lambda each: each.report.created_at)
     return Reports(tuple(ours), tuple(unreadable))

@@ -37,13 +37,15 @@ def interval(differences: Floats, extreme: float) -> Interval:
     return Interval(float(differences.mean()), float(low[0]), float(high[0]))
 
 
-def ends(differences: Floats, extreme: float = 1.0) -> tuple[Floats, Floats]:
+def ends(differences: Floats, extreme: float | Floats = 1.0) -> tuple[Floats, Floats]:
     """Ends of the intervals of many sets of differences at once.
 
     `differences` has a row for each brief and a column for each set; both ends have one item for each set.
+    `extreme` is one for all sets, or each one's own.
     """
     briefs, sets = differences.shape
-    extremes = np.repeat([[extreme], [-extreme]], sets, axis=1)
+    own = np.broadcast_to(extreme, sets)
+    extremes = np.stack([own, -own])
     values = np.concatenate([np.repeat(differences, 2, axis=0), extremes])  # (2 x briefs + 2, sets): halves of briefs
     rng = np.random.default_rng(0)
     means = np.concatenate([_counts(briefs, rng) @ values / briefs for _ in range(DRAWS // CHUNK)])  # (DRAWS, sets)

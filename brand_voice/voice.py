@@ -119,6 +119,13 @@ class VoiceJudge:
         heard = self._heard(corpus.texts, corpus.unseen_by)
         return sum(a == b for a, b in zip(heard, corpus.brands, strict=True)) / len(heard)
 
+    def recall(self, brand: str) -> float:
+        """Of a brand's own approved texts, the share that the judge which has not seen their brief gives to it."""
+        corpus = self._corpus
+        own = [place for place, known in enumerate(corpus.brands) if known == brand]
+        heard = self._heard([corpus.texts[i] for i in own], [corpus.unseen_by[i] for i in own])
+        return heard.count(brand) / len(own)
+
     def brands_of(self, samples: Sequence[Sample]) -> list[str]:
         """The brand each text sounds like most."""
         likest = [nearest(masked(sample.text, sample.brief), self._corpus.masked) for sample in samples]

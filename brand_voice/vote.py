@@ -9,7 +9,7 @@ nothing.
 
 import math
 import random
-from collections import Counter
+from collections import Counter, defaultdict
 from collections.abc import Iterable, Sequence
 from typing import Literal
 
@@ -116,6 +116,29 @@ def tally(first: str, second: str, ballots: Iterable[Ballot], *, margin: float =
         channels=tuple(_slice(first, channel, ours) for channel in sorted({ballot.channel for ballot in ours})),
         margin=margin,
     )
+
+
+def by_brief(ballots: Iterable[Ballot]) -> list[Ballot]:
+    """One ballot for each brief: what most of its votes say; a draw is a tie.
+
+    Votes on one brief are no independent ones, and an interval over them would be too narrow.
+    """
+    cast: dict[str, list[Ballot]] = defaultdict(list)
+    for ballot in ballots:
+        cast[ballot.brief_hash].append(ballot)
+    return [_agreed(each) for each in cast.values()]
+
+
+def _agreed(ballots: Sequence[Ballot]) -> Ballot:
+    (top, votes), *rest = Counter(map(_chosen, ballots)).most_common(2)
+    if rest and rest[0][1] == votes:
+        return ballots[0]._replace(vote=ballots[0].vote.model_copy(update={"choice": "tie"}))
+    return next(ballot for ballot in ballots if _chosen(ballot) == top)
+
+
+def _chosen(ballot: Ballot) -> str:
+    """The better contender's name, `tie` or `both_bad`."""
+    return {"left": ballot.left, "right": ballot.right}.get(ballot.vote.choice, ballot.vote.choice)
 
 
 def vote_figures(ballots: Iterable[Ballot], candidate: str, reference: str, margin: float) -> VoteFigures:

@@ -6,6 +6,7 @@ from brand_voice.artifacts import file_hashes, write_manifest
 from brand_voice.evidence import Difference, Measure, Report
 from brand_voice.prompts import student_prompt_hash
 from brand_voice.records import AdapterManifest
+from brand_voice.registry import as_filed
 
 NO_WORSE = {"all_pass": (0.0, 0.05), "truth": (0.0, 0.02), "voice": (0.0, 0.05), "diversity": (0.0, 0.01)}
 """Per measure, the change and half of its interval's width."""
@@ -73,6 +74,9 @@ def a_report(changes: dict[Measure, tuple[float, float]] = BETTER, **fields: obj
     return Report.model_validate(known | fields)
 
 
-def file_report(evaluations: Path, report: Report, folder: str = "report") -> None:
-    (evaluations / folder).mkdir(parents=True)
-    (evaluations / folder / "report.json").write_text(report.model_dump_json(), encoding="utf-8")
+def file_report(evaluations: Path, report: Report) -> str:
+    """Write a report where an evaluation would; return the name of its folder."""
+    folder, text = as_filed(report)
+    (evaluations / folder).mkdir(parents=True, exist_ok=True)
+    (evaluations / folder / "report.json").write_text(text, encoding="utf-8")
+    return folder

@@ -8,6 +8,7 @@ from brand_voice.brand import BrandFolder
 from brand_voice.evidence import Decision, Difference, Measure, Report
 from brand_voice.prompts import student_prompt_hash
 from brand_voice.records import AdapterManifest, Draft, Review
+from brand_voice.registry import as_filed
 from brand_voice.store.store import Store
 from brand_voice.workspace import Workspace
 
@@ -46,8 +47,6 @@ def shelve(workspace: Workspace, number: int, *, said: str = "", **changes: str)
 def file_report(workspace: Workspace, adapter: str, decision: Decision, share: float, *, said: str = "") -> Path:
     """File a report on an adapter; each call is newer than the one before."""
     number = len(list(workspace.evaluations.glob("*")))
-    folder = workspace.evaluations / f"{adapter}-{number}"
-    folder.mkdir(parents=True)
     report = Report(
         brand=adapter.partition("@")[0],
         adapter=adapter,
@@ -66,7 +65,10 @@ def file_report(workspace: Workspace, adapter: str, decision: Decision, share: f
         slices=(),
         voice_accuracy=None,
     )
-    (folder / "report.json").write_text(report.model_dump_json())
+    name, text = as_filed(report)
+    folder = workspace.evaluations / name
+    folder.mkdir(parents=True)
+    (folder / "report.json").write_text(text)
     (folder / "report.html").write_text(f"<!doctype html><title>Report</title><p>{report.sentence}")
     return folder
 

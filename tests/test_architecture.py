@@ -63,7 +63,7 @@ FLOORS: tuple[set[str], ...] = (
         "handover",
         "calibration",
     },
-    {"context", "desk", "evaluate", "report", "preference"},
+    {"context", "desk", "evaluate", "report", "preference", "ballots"},
     {"promotion"},
     {"loop", "write"},
     {"student", "rules", "samples", "around", "runs", "cascade", "next_briefs"},

@@ -16,6 +16,7 @@ from brand_voice.evidence import JudgeFigures, Report
 from brand_voice.figures import Scored, Side
 from brand_voice.records import Brief, Draft, Review, Screening, Vote
 from brand_voice.settings import Settings, TeacherSettings
+from brand_voice.snapshot import split_of
 from brand_voice.store.store import Store
 from brand_voice.workspace import Workspace
 
@@ -31,10 +32,14 @@ def server(monkeypatch: pytest.MonkeyPatch) -> Iterator[Misbehaving]:
 
 @pytest.fixture
 def context(tmp_path: Path, tidewater: BrandFolder) -> Iterator[Context]:
-    """Five briefs, each with a longer text of the student and a shorter one of the teacher."""
+    """Five held-out briefs and, last, a training one, each with a longer text of the student and a shorter one of the
+    teacher."""
     place = Workspace(tmp_path)
     an_adapter(place.adapters, ADAPTER, metrics={"seconds": 76.0}, created_at="2026-11-22")
-    briefs = tidewater.briefs[: PAIRS + 1]
+    sides = {brief.hash: split_of(brief, is_unseen=tidewater.is_unseen(brief)) for brief in tidewater.briefs}
+    unseen = [brief for brief in tidewater.briefs if sides[brief.hash] == "test"]
+    trained = next(brief for brief in tidewater.briefs if sides[brief.hash] == "train")
+    briefs = [*unseen[: PAIRS + 1], trained]
     with Store.open(place.database) as store:
         store.save_brand_briefs(briefs)
         for brief in briefs:
@@ -106,8 +111,8 @@ def test_a_report_gets_what_the_workspace_knows(context: Context) -> None:
 
 
 def test_the_judge_reads_golden_and_voted_pairs_once_and_is_paid_once(context: Context, server: Misbehaving) -> None:
-    trained = context.store.briefs("tidewater")[-1]
-    vote(context, trained, "left")
+    beside = context.store.briefs("tidewater")[PAIRS]
+    vote(context, beside, "left")
     asking = judged_by(context, server, "judges")
     server.observe = context.store.spent_usd
     figures = judge_of(enrich(asking, a_report(judge=None), written(context)))
@@ -118,7 +123,16 @@ def test_the_judge_reads_golden_and_voted_pairs_once_and_is_paid_once(context: C
     assert context.store.spent_usd() == pytest.approx(2 * (PAIRS + 1) * 0.0002)
     assert judge_of(enrich(asking, a_report(), written(context))) == figures
     assert len(server.seen.bodies) == 2 * (PAIRS + 1), "the second report pays for nothing"
-    assert len(context.store.drafts("tidewater")) == 2 * (PAIRS + 1), "an answer of the judge is no draft"
+    assert len(context.store.drafts("tidewater")) == 2 * (PAIRS + 2), "an answer of the judge is no draft"
+
+
+def test_a_vote_on_a_training_brief_is_no_evidence_and_no_pair_for_the_judge(
+    context: Context, server: Misbehaving
+) -> None:
+    vote(context, context.store.briefs("tidewater")[-1], "right")
+    told = enrich(judged_by(context, server, "judges"), a_report(), written(context))
+    assert told.votes is None
+    assert (judge_of(told).wins.of, judge_of(told).with_people.of) == (PAIRS, 0)
 
 
 def test_a_text_that_talks_to_the_judge_only_makes_ties(context: Context, server: Misbehaving) -> None:
@@ -130,11 +144,11 @@ def test_a_text_that_talks_to_the_judge_only_makes_ties(context: Context, server
 
 
 def test_voted_pairs_come_first_where_not_all_are_read(context: Context, server: Misbehaving) -> None:
-    trained = context.store.briefs("tidewater")[-1]
-    vote(context, trained, "right")
+    beside = context.store.briefs("tidewater")[PAIRS]
+    vote(context, beside, "right")
     figures = judge_of(enrich(judged_by(context, server, "judges", judge_pairs=1), a_report(), written(context)))
     assert (figures.wins.of, figures.with_people.of) == (1, 1)
-    assert trained.key_message in json.loads(server.seen.bodies[0]["messages"][-1]["content"])["brief"]["key_message"]
+    assert beside.key_message in json.loads(server.seen.bodies[0]["messages"][-1]["content"])["brief"]["key_message"]
 
 
 @pytest.mark.parametrize(

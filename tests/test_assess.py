@@ -5,10 +5,12 @@ import os
 from collections import Counter
 from collections.abc import Iterator
 from pathlib import Path
+from typing import NamedTuple
 
 import pytest
 from servers import KEY, USAGE, Misbehaving, _Handler
 from small_brand import keep_briefs
+from written_report import a_report
 
 from brand_voice import assess, loop, snapshot
 from brand_voice.artifacts import file_hashes, read_manifest, write_manifest
@@ -18,11 +20,14 @@ from brand_voice.cli.shell import opened
 from brand_voice.context import Context
 from brand_voice.errors import ArtifactError, ChatError, InputError
 from brand_voice.evidence import Report
+from brand_voice.golden import load
 from brand_voice.prompts import student_prompt_hash
-from brand_voice.records import AdapterManifest, Example, SnapshotManifest, now
+from brand_voice.records import AdapterManifest, Approved, Brief, Draft, Review, SnapshotManifest, now
+from brand_voice.registry import reports
 from brand_voice.serve import ServerAddress, StudentServer
 from brand_voice.settings import Settings
 from brand_voice.shipped import shipped
+from brand_voice.snapshot import split_of
 from brand_voice.store.store import Store
 
 OLD, NEW = "tidewater@2026-11-01-aaaaaaaa", "tidewater@2026-11-02-bbbbbbbb"
@@ -231,20 +236,71 @@ def test_an_adapter_trained_on_a_golden_brief_is_refused_before_anybody_is_asked
     assert not asked(writers)
 
 
-def test_the_voice_judge_learns_from_the_other_brands_where_there_is_enough_of_this_one(context, tmp_path) -> None:
-    folder = load_brand("tidewater")
-    briefs = {brief.id: brief for brief in folder.briefs}
-    lines = [(briefs[r.brief_id], r.text) for r in folder.recordings[:60]]
-    train = [Example(brief=b, text=t, draft_id="x", verdict="approve", split="train") for b, t in lines]
+def test_the_voice_judge_learns_from_the_other_brands_where_there_is_enough_of_this_one(
+    context, tmp_path, monkeypatch
+) -> None:
     (tmp_path / "brands" / "unfinished").mkdir()
     (tmp_path / "brands" / "unfinished" / "brand.yaml").write_text("id: [")
     told: list[str] = []
-    voice = assess.voice_of(context._replace(notify=told.append), train)
+    assert assess.voice_of(context) is None, "28 briefs are too few"
+    whole = context._replace(brand=load_brand("tidewater"), notify=told.append)
+    monkeypatch.setattr(assess, "MAX_COPY", 60)
+    voice = assess.voice_of(whole)
     assert voice is not None
     assert voice.language == "en"
     assert voice.judge.cross_validated > 0.5
     assert "unfinished" in told[0]
-    assert assess.voice_of(context, train[:39]) is None
+    assert 0 < voice.judge.recall("tidewater") <= 1
+    assert voice.judge.recall("tidewater") != voice.judge.cross_validated
+
+
+def test_what_a_student_wrote_and_nobody_changed_teaches_the_voice_judge_nothing(context) -> None:
+    before = assess._approved_copy(context, context.brand, "en")
+    brief = next(b for b in context.brand.briefs if split_of(b, is_unseen=context.brand.is_unseen(b)) == "train")
+    whole = context._replace(
+        store=Approvals([approved(brief, n, "student" if n % 2 else "teacher") for n in range(90)])
+    )
+    taught = assess._approved_copy(whole, context.brand, "en")
+    assert len(before) < len(taught) == 45
+    assert {sample.text for sample in taught} == {f"Text {n}." for n in range(0, 90, 2)}
+
+
+class Approvals(NamedTuple):
+    """What a store says is approved."""
+
+    found: list[Approved]
+
+    def approved(self, brand: str) -> list[Approved]:
+        return self.found
+
+
+def approved(brief: Brief, number: int, author: str) -> Approved:
+    told = {"brand": "tidewater", "brief_id": brief.id, "brief_hash": brief.hash, "text": f"Text {number}."}
+    draft = Draft(id=f"d-{number}", author=author, model="m", adapter="a" if author == "student" else None, **told)
+    review = Review(draft_id=draft.id, revision=1, verdict="approve", final_text=draft.text, reviewer="ann")
+    return Approved(draft, brief, review)
+
+
+def test_a_report_that_comes_again_after_another_one_is_the_newest_again(tmp_path: Path) -> None:
+    first, other = (a_report(created_at=f"2026-11-23T0{n}", samples=n) for n in (1, 2))
+    save = lambda report: assess.save_report(report, tmp_path)  # noqa: E731
+    kept = save(first)
+    assert save(first.model_copy(update={"created_at": "2026-11-23T01:30"})) == kept, "the same again is the same"
+    save(other)
+    again = save(first.model_copy(update={"created_at": "2026-11-23T03"}))
+    assert again != kept
+    assert reports(tmp_path, "tidewater").filed[-1].folder == again.name
+
+
+def test_a_stray_draft_of_another_teacher_does_not_replace_the_reference(context, writers, served) -> None:
+    golden = [d for d in context.store.drafts("tidewater", author="teacher")]
+    manifest = assess.assess(context, Question(samples=1), served).report.golden
+    asked_for = {each.brief.hash for each in load(context.workspace.golden / manifest)}
+    one = next(draft for draft in golden if draft.brief_hash in asked_for)
+    context.store.save_drafts([one.model_copy(update={"id": "stray", "model": "another"})])
+    report = assess.assess(context, Question(samples=1), served).report
+    assert report.side("reference").name == "the teacher (recorded)"
+    assert any("left out: another (1 briefs)" in note for note in report.notes)
 
 
 def test_without_a_teacher_s_draft_there_is_nothing_to_hold_it_against(context, writers, served, tmp_path) -> None:

@@ -23,7 +23,8 @@ ALL = [difference(measure) for measure in ("all_pass", "truth", "voice", "divers
 def test_every_measure_within_its_margin_is_ready() -> None:
     found = decide("the teacher", ALL, [], 0.05)
     assert found.decision == "ready"
-    assert found.sentence.startswith("Ready: no worse than the teacher on 142 golden briefs: texts without a blocking")
+    assert found.sentence.startswith("Ready: no worse than the teacher on the golden briefs: texts without a blocking")
+    assert found.sentence.count("142 briefs") == len(ALL)
     assert "Not measured" not in found.sentence
 
 
@@ -33,7 +34,7 @@ def test_one_measure_that_is_worse_is_enough_for_not_yet(measure: str) -> None:
     found = decide("the teacher", bad, [], 0.05)
     assert found.decision == "not_yet"
     assert found.sentence.startswith("Not yet: worse than the teacher")
-    assert "20.0 points lower (-22.0 to -18.0, margin 5)" in found.sentence
+    assert "20.0 points lower (-22.0 to -18.0, margin 5, 142 briefs)" in found.sentence
 
 
 def test_an_interval_across_the_margin_is_not_worse_but_open() -> None:
@@ -53,7 +54,10 @@ def test_few_briefs_decide_nothing_however_good_they_are() -> None:
     few = [each.model_copy(update={"briefs": 49}) for each in ALL]
     found = decide("the teacher", few, [], 0.05)
     assert found.decision == "not_yet"
-    assert "49 golden briefs are too few" in found.sentence
+    assert "49 golden briefs for texts that sound like the brand" in found.sentence
+    one = decide("the teacher", [*ALL[:2], few[2], ALL[3]], [], 0.05)
+    assert one.decision == "not_yet", "each measure on its own count"
+    assert "Not yet: 49 golden briefs for texts that sound like the brand: too few" in one.sentence
 
 
 def test_what_was_not_measured_is_said() -> None:

@@ -10,7 +10,7 @@ from reports import BETTER, NO_WORSE, a_report, an_adapter
 from benchmarks.promoting import CLUSTERED, pass_rate
 from benchmarks.sabotage import FIGURES
 from brand_voice.evidence import Difference, Measure, VoteFigures
-from brand_voice.gate import WORN_FROM, Gate, Terms, gate
+from brand_voice.gate import WORN_FROM, Gate, Terms, gate, strictest
 from brand_voice.rates import Rate
 
 with TemporaryDirectory() as folder:
@@ -25,7 +25,9 @@ def judged(changes: dict[Measure, tuple[float, float]], terms: Terms = TERMS, de
 
 
 def test_an_adapter_as_good_as_the_live_one_passes() -> None:
-    assert judged(NO_WORSE) == Gate((), ("golden set golden-1 has decided 0 promotions before",))
+    assert judged(NO_WORSE) == Gate(
+        (), ("the briefs of golden set golden-1 were put to 0 other adapters before, promoted or not",)
+    )
 
 
 @pytest.mark.parametrize("measure", NO_WORSE)
@@ -75,7 +77,7 @@ def test_a_report_about_something_else_decides_nothing(changed: dict[str, str], 
 
 def test_what_was_not_measured_is_told_and_what_must_be_is_asked_for() -> None:
     found = judged({"all_pass": NO_WORSE["all_pass"]})
-    assert found.reasons == ("the report does not say how many texts whose facts are in the brief there are",)
+    assert found.reasons == ("the report does not say how many texts whose facts are all in the brief there are",)
     assert [remark.split()[0] for remark in found.remarks[:2]] == ["voice", "diversity"]
 
 
@@ -87,9 +89,17 @@ def test_people_who_found_it_worse_are_heard() -> None:
 
 
 def test_a_golden_set_that_decided_often_is_called_worn_and_a_report_that_says_not_yet_is_quoted() -> None:
-    assert "make a new one" not in judged(NO_WORSE, decided=WORN_FROM - 1).remarks[-1]
-    assert "make a new one" in judged(NO_WORSE, decided=WORN_FROM).remarks[-1]
+    assert "write new held-out briefs" not in judged(NO_WORSE, decided=WORN_FROM - 1).remarks[-1]
+    assert "write new held-out briefs" in judged(NO_WORSE, decided=WORN_FROM).remarks[-1]
     assert "Not yet, because." in judged(NO_WORSE, decision="not_yet", sentence="Not yet, because.").remarks[0]
+
+
+def test_margins_that_were_widened_afterwards_change_nothing() -> None:
+    declared = a_report(NO_WORSE | {"voice": (-0.1, 0.02)}, against="live")
+    widened = tuple(each.model_copy(update={"margin": 0.3}) for each in declared.differences)
+    again = declared.model_copy(update={"differences": widened})
+    assert gate(again, TERMS).passes
+    assert gate(strictest(again, [declared]), TERMS).reasons == gate(declared, TERMS).reasons != ()
 
 
 def test_with_the_shipped_number_of_briefs_equal_adapters_mostly_pass_and_bad_ones_never_do() -> None:

@@ -25,7 +25,7 @@ def a_ballot(number: int, choice: Choice, *, is_turned: bool = False) -> Ballot:
     ids, names = (f"c-{number}", f"r-{number}"), (STUDENT, TEACHER)
     ids, names = (ids[::-1], names[::-1]) if is_turned else (ids, names)
     cast = Vote(brand="tidewater", left=ids[0], right=ids[1], choice=choice, voter="ann")
-    return Ballot(cast, "sms", *names, 9, 9)
+    return Ballot(cast, "sms", *names, 9, 9, "b")
 
 
 def test_a_pair_is_asked_about_in_both_orders_without_a_name(tidewater: BrandFolder) -> None:

@@ -3,7 +3,7 @@
 import itertools
 import json
 import multiprocessing
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import suppress
 from multiprocessing.connection import Connection
 from pathlib import Path
@@ -13,14 +13,19 @@ import pytest
 from reports import BETTER, NO_WORSE, a_report, an_adapter, file_report
 from typer.testing import CliRunner
 
-from brand_voice import promotion
+from brand_voice import golden, promotion
+from brand_voice.artifacts import write_manifest
 from brand_voice.brand import BrandFolder, load_brand
 from brand_voice.cli.main import app
 from brand_voice.context import Context
 from brand_voice.errors import ArtifactError, ConflictError, InputError, PromotionError
+from brand_voice.golden import GoldenBrief
 from brand_voice.live import Standing
 from brand_voice.loop import state_of
+from brand_voice.records import Brief, Draft, Vote
+from brand_voice.registry import named
 from brand_voice.settings import ServeSettings, Settings
+from brand_voice.snapshot import split_of
 from brand_voice.store.store import Store
 from brand_voice.ui.student_seat import StudentSeat
 from brand_voice.workspace import Workspace
@@ -38,10 +43,19 @@ class Place(NamedTuple):
     def evaluated(self, adapter: str, against: str, changes=BETTER, **fields: object) -> str:
         """File a report on an adapter, which passes unless it says otherwise; return its folder."""
         workspace = self.context.workspace
-        folder = f"report-{len(list(workspace.evaluations.glob('*')))}"
         known = {"adapter": adapter, "against": against, "guide_version": self.context.brand.guide.version}
-        file_report(workspace.evaluations, a_report(changes, **known | fields), folder)
-        return folder
+        return file_report(workspace.evaluations, a_report(changes, **known | fields))
+
+    def golden(self, name: str, briefs: Sequence[Brief]) -> None:
+        """Freeze a golden set of these briefs under a name."""
+        made = golden.freeze("tidewater", [GoldenBrief(brief=each, split="test") for each in briefs], self.parent)
+        (self.parent / made.name).rename(self.parent / name)
+        write_manifest(self.parent / name, made.model_copy(update={"name": name}))
+
+    @property
+    def parent(self) -> Path:
+        """Of the golden sets."""
+        return self.context.workspace.golden
 
     def live(self, *adapters: str) -> None:
         """Promote them one after another by force."""
@@ -60,13 +74,10 @@ def place(tmp_path: Path, tidewater: BrandFolder) -> Iterator[Place]:
     context = opened(tmp_path, tidewater, told)
     for name in (A, B, C):
         an_adapter(context.workspace.adapters, name)
-    golden = context.workspace.golden / "golden-1"
-    golden.mkdir(parents=True)
-    (golden / "manifest.json").write_text(
-        json.dumps({"name": "golden-1", "brand": "tidewater", "created_at": "2026-11-22", "counts": {}, "files": {}})
-    )
+    place = Place(context, told)
+    place.golden("golden-1", tidewater.briefs[:3])
     with context.store:
-        yield Place(context, told)
+        yield place
 
 
 def standing(place: Place) -> Standing:
@@ -115,13 +126,86 @@ def test_the_newest_report_that_fits_decides_whatever_another_one_says(place: Pl
     assert not judged.decides, "a report against the adapter that was live before decides nothing any more"
 
 
+def test_a_report_made_again_until_it_passes_does_not_pass(place: Place) -> None:
+    refused = place.evaluated(A, "base", BETTER | {"truth": (-0.1, 0.01)}, samples=1)
+    place.evaluated(A, "base", samples=2, created_at="2026-11-24")
+    judged = promotion.judge(place.context, promotion.adapter_of(place.context, A))
+    assert len(judged.gate.reasons) == 1
+    assert refused in judged.gate.reasons[0]
+    wide = a_report(BETTER | {"voice": (0.02, 0.3)}).differences[2].model_copy(update={"margin": 0.3})
+    tight = wide.model_copy(update={"margin": 0.01})
+    known = [each for each in a_report(BETTER).differences if each.measure != "voice"]
+    gains = known[0].model_copy(update={"candidate": 0.9, "low": 0.2})
+    place.evaluated(B, "base", differences=(gains, *known[1:], tight))
+    place.evaluated(B, "base", differences=(gains, *known[1:], wide), created_at="2026-11-24")
+    judged = promotion.judge(place.context, promotion.adapter_of(place.context, B))
+    assert any("rule out a loss of 3" in reason for reason in judged.gate.reasons), "by the margin declared first"
+
+
+def test_a_golden_set_is_worn_by_every_adapter_that_was_held_against_its_briefs(
+    place: Place, tidewater: BrandFolder
+) -> None:
+    place.evaluated(A, "teacher", created_at="2026-11-23T01")
+    place.evaluated(A, "base", created_at="2026-11-23T02")
+    place.evaluated(B, "base", NO_WORSE, created_at="2026-11-23T03")
+    looks = {name: promotion.looks(place.context, "golden-1", name) for name in (A, B, C)}
+    assert looks == {A: 0, B: 1, C: 2}, "a refusal is a look, and a second report on the same adapter none"
+    place.golden("one-more", tidewater.briefs[:4])
+    place.golden("mostly-new", tidewater.briefs[:6])
+    assert promotion.looks(place.context, "one-more", C) == 2
+    assert promotion.looks(place.context, "mostly-new", C) == 0
+
+
+@pytest.mark.parametrize("broken", ["wording", "damage"])
+def test_a_live_adapter_that_cannot_be_used_gives_way_to_the_base(place: Place, broken: str) -> None:
+    place.live(B, A)
+    assert promotion.opponent(place.context) == A
+    folder = place.context.workspace.adapters / A
+    if broken == "wording":
+        manifest = named(folder.parent, "tidewater", A)
+        write_manifest(folder, manifest.model_copy(update={"prompt_hash": "another"}))
+    else:
+        (folder / "adapter_model.safetensors").unlink()
+    assert promotion.opponent(place.context) == "base"
+    assert named(folder.parent, "tidewater", A).name == A, "its dates can be read all the same"
+    with pytest.raises(PromotionError) as refused:
+        promotion.promote(place.context, C, by="Ada")
+    assert refused.value.remedy.endswith("--against base")
+    place.evaluated(C, "base")
+    judged = promotion.judge(place.context, promotion.adapter_of(place.context, C))
+    assert judged.gate.passes
+    assert judged.gate.remarks[0].startswith(f"{A} is live, but cannot be used, so the base stands in for it")
+    promotion.promote(place.context, C, by="Ada")
+    assert standing(place).live == C
+
+
+def test_votes_cast_after_the_report_are_heard(place: Place, tidewater: BrandFolder) -> None:
+    place.live(A)
+    place.evaluated(B, A)
+    store, context = place.context.store, place.context
+    store.save_brand_briefs(tidewater.briefs)
+    unseen = [b for b in tidewater.briefs if split_of(b, is_unseen=tidewater.is_unseen(b)) in golden.HELD_OUT][:60]
+    for brief in unseen:
+        for name in (A, B):
+            store.save_drafts([a_draft(brief, name)])
+        vote = Vote(brand="tidewater", left=f"{A}-{brief.hash}", right=f"{B}-{brief.hash}", choice="left", voter="ann")
+        store.add_vote(vote)
+    (reason,) = promotion.judge(context, promotion.adapter_of(context, B)).gate.reasons
+    assert reason.startswith("people's blind votes find it worse: it won 0%")
+
+
+def a_draft(brief: Brief, name: str) -> Draft:
+    told = {"brand": "tidewater", "brief_id": brief.id, "brief_hash": brief.hash, "text": f"By {name}."}
+    return Draft(id=f"{name}-{brief.hash}", author="student", model=name, adapter=name, **told)
+
+
 def test_forcing_needs_a_reason_which_stays_and_the_golden_set_did_not_decide(place: Place) -> None:
-    place.evaluated(A, "base", NO_WORSE)
+    folder = place.evaluated(A, "base", NO_WORSE)
     for by, reason in (("Ada", " "), (" ", "a launch")):
         with pytest.raises(InputError):
             promotion.promote(place.context, A, by=by, force_reason=reason)
     forced = promotion.promote(place.context, A, by="Ada", force_reason="a launch")
-    assert (forced.is_forced, forced.reason, forced.golden, forced.report) == (True, "a launch", None, "report-0")
+    assert (forced.is_forced, forced.reason, forced.golden, forced.report) == (True, "a launch", None, folder)
     assert promotion.history(place.context).decided == {}
     place.evaluated(B, A)
     assert not promotion.promote(place.context, B, by="Ada", force_reason="to be sure").is_forced
@@ -246,11 +330,11 @@ def test_status_says_what_is_live_and_leads_from_the_report_to_the_promotion(pla
     assert promotion.next_step(place.context) == (
         f"brand-voice evaluate --brand tidewater --adapter {C} --against base"
     )
-    place.evaluated(C, "base", NO_WORSE)
-    assert promotion.next_step(place.context) is None, "the gate refuses: evaluating again would not help"
-    place.evaluated(C, "base", created_at="2026-11-24")
+    place.evaluated(C, "base")
     assert promotion.next_step(place.context) == "brand-voice promote --brand tidewater"
-    promotion.promote(place.context, C, by="Ada")
+    place.evaluated(C, "base", NO_WORSE, created_at="2026-11-24")
+    assert promotion.next_step(place.context) is None, "the gate refuses: evaluating again would not help"
+    promotion.promote(place.context, C, by="Ada", force_reason="a launch")
     assert promotion.next_step(place.context) is None
     promotion.start_canary(place.context, B, 0.25, by="Ada")
     state = state_of(place.context)

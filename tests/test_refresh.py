@@ -72,8 +72,7 @@ class Place(NamedTuple):
     def report(self, *, against: str = "base", changes=BETTER) -> None:
         known = {"adapter": self.adapter.name, "against": against, "golden": self.golden}
         known |= {"guide_version": self.context.brand.guide.version, "created_at": "2099-01-01"}
-        folder = f"report-{len(list(self.context.workspace.evaluations.glob('*')))}"
-        file_report(self.context.workspace.evaluations, a_report(changes, **known), folder)
+        file_report(self.context.workspace.evaluations, a_report(changes, **known))
 
     def refresh(self, *, is_auto: bool = False) -> Refreshed:
         return refresh(self.context, Ask(is_auto=is_auto), bar=lambda _: nullcontext(lambda *_: None))

@@ -56,13 +56,23 @@ def test_another_wording_of_the_prompt_wants_a_new_training_live_or_not(folder: 
 
 
 def test_a_file_that_is_no_report_is_named_and_the_others_are_read(tmp_path: Path) -> None:
-    file_report(tmp_path, a_report(created_at="2026-11-24"), "a-later")
-    file_report(tmp_path, a_report(created_at="2026-11-23"), "earlier")
-    file_report(tmp_path, a_report(brand="vela"), "vela")
+    later, earlier = (file_report(tmp_path, a_report(created_at=day)) for day in ("2026-11-24", "2026-11-23"))
+    file_report(tmp_path, a_report(brand="vela"))
     for name, text in (("cut", '{"brand": "tide'), ("old", '{"brand": "tidewater", "teacher": {}}')):
         (tmp_path / name).mkdir()
         (tmp_path / name / "report.json").write_text(text)
     found = reports(tmp_path, "tidewater")
-    assert [each.folder for each in found.filed] == ["earlier", "a-later"]
+    assert [each.folder for each in found.filed] == [earlier, later]
     assert found.unreadable == ("cut", "old")
     assert found.about("another") == ()
+
+
+@pytest.mark.parametrize(("was", "becomes"), [('"low": -0.05', '"low": 0.05'), ("2026-11-23T", "2026-11-29T")])
+def test_a_report_whose_figures_or_date_were_changed_is_named_and_not_read(
+    tmp_path: Path, was: str, becomes: str
+) -> None:
+    folder = file_report(tmp_path, a_report())
+    path = tmp_path / folder / "report.json"
+    assert path.read_text().count(was) >= 1
+    path.write_text(path.read_text().replace(was, becomes))
+    assert reports(tmp_path, "tidewater") == ((), (folder,))

@@ -113,7 +113,7 @@ def test_nothing_hostile_in_any_text_is_markup_on_the_card() -> None:
     assert len(hostile.splitlines()) == len(card(a_report()).splitlines()) <= 16
     for mark in ("<script", "[a]", "\u202e", "\x00", " www.", " @you", " `x`", "javascript:x) |"):
         assert mark not in hostile
-    assert hostile.splitlines()[-1] == "    brand-voice evaluate"
+    assert hostile.splitlines()[-1] == "    brand-voice evaluate --samples 1"
 
 
 @given(st.text())
@@ -129,7 +129,7 @@ def test_the_card_says_decision_differences_facts_cost_and_command() -> None:
     assert "| No blocking finding | 69% | 96% | −26.8 (−33.4 to −20.3) | −5.0 | worse |" in told
     assert "name 99% (141/142); offer 97% (35/36)" in told
     assert "candidate $0.0061 (measured), reference (teacher) $2.98 (recorded)" in told
-    assert f"--adapter {a_report().adapter} --against teacher" in told
+    assert f"--adapter {a_report().adapter} --against teacher --samples 1" in told
 
 
 def test_a_section_without_data_says_why_and_how_to_get_it() -> None:
@@ -175,7 +175,7 @@ def test_a_judge_that_may_not_decide_says_why() -> None:
     judge = a_report().judge
     assert judge is not None
     doubtful = judge.model_copy(update={"may_gate": False, "kappa": 0.2})
-    assert "decides nothing: its kappa with people is below 0.4" in page(a_report(judge=doubtful))
+    assert "Not to be relied on: its kappa with people is below 0.4" in page(a_report(judge=doubtful))
     failed = page(a_report(judge=None, notes=("Judge: no credit.",)))
     assert failed.count("Judge: no credit.") == 2, "in its section, and below"
     few = doubtful.model_copy(update={"with_people": judge.with_people.model_copy(update={"hits": 9, "of": 12})})

@@ -107,7 +107,8 @@ def test_votes_come_back_with_who_wrote_what(store: Store, path: Path):
     vote = Vote(brand="tidewater", left="d-2", right="d-1", choice="left", reason="drier", voter="ann")
     store.add_vote(vote)
     (ballot,) = store.ballots("tidewater")
-    assert ballot == Ballot(vote, "email", "tidewater@x", "m", len("Dry."), len("Copy 1 – “dry” 🌧"))
+    told = (len("Dry."), len("Copy 1 – “dry” 🌧"), a_draft(1).brief_hash)
+    assert ballot == Ballot(vote, "email", "tidewater@x", "m", *told)
     assert store.ballots("vela") == ()
     with pytest.raises(StoreError, match="does not hold"):
         store.add_vote(vote.model_copy(update={"right": "d-9"}))

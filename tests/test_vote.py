@@ -12,10 +12,16 @@ STUDENT, TEACHER = "tidewater@x", "recorded"
 
 
 def a_ballot(
-    choice: Choice, *, left: str = STUDENT, right: str = TEACHER, channel: str = "sms", chars: tuple[int, int] = (9, 9)
+    choice: Choice,
+    *,
+    left: str = STUDENT,
+    right: str = TEACHER,
+    channel: str = "sms",
+    chars: tuple[int, int] = (9, 9),
+    brief: str = "b",
 ) -> Ballot:
     cast = Vote(brand="tidewater", left="d-1", right="d-2", choice=choice, voter="ann")
-    return Ballot(cast, channel, left, right, *chars)
+    return Ballot(cast, channel, left, right, *chars, brief)
 
 
 def test_a_win_counts_for_whoever_stood_on_that_side() -> None:
@@ -23,6 +29,15 @@ def test_a_win_counts_for_whoever_stood_on_that_side() -> None:
     result = vote.tally(STUDENT, TEACHER, [*ballots, a_ballot("both_bad"), a_ballot("left", right="somebody else")])
     assert (result.wins, result.ties, result.both_bad, result.votes) == (Rate(hits=1, of=3), 1, 1, 5)
     assert vote.tally(TEACHER, STUDENT, ballots).wins == Rate(hits=2, of=3)
+
+
+def test_a_brief_has_one_vote_however_many_people_cast_one() -> None:
+    turned = {"left": TEACHER, "right": STUDENT}
+    most = [a_ballot("left"), a_ballot("right", **turned), a_ballot("right"), a_ballot("tie")]
+    drawn = [a_ballot("left", brief="c"), a_ballot("left", brief="c", **turned)]
+    bad = [a_ballot("both_bad", brief="d")]
+    told = vote.vote_figures(vote.by_brief([*most, *drawn, *bad]), STUDENT, TEACHER, 0.1)
+    assert (told.wins, told.ties, told.both_bad) == (Rate(hits=1, of=1), 1, 1)
 
 
 def test_bias_to_a_side_and_to_length_shows() -> None:

@@ -2,7 +2,7 @@
 
 import re
 
-from brand_voice.evidence import Cost, Difference, Report
+from brand_voice.evidence import MEASURES, Cost, Difference, Report
 from brand_voice.report import words
 
 _MARKUP = re.compile(r"[\\`*_\[\]>#|~$]")
@@ -48,7 +48,7 @@ def _row(each: Difference) -> str:
     interval = "" if state == "not measured" else f" ({words.points(each.low)} to {words.points(each.high)})"
     shares = f"{words.percent(each.candidate)} | {words.percent(each.reference)}"
     change = f"{words.points(each.change)}{interval}"
-    return f"| {words.MEASURES[each.measure]} | {shares} | {change} | {words.points(-each.margin)} | {state} |"
+    return f"| {MEASURES[each.measure]} | {shares} | {change} | {words.points(-each.margin)} | {state} |"
 
 
 def _cost(report: Report) -> str:

@@ -13,14 +13,13 @@ from typing import Any
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from markupsafe import Markup
 
-from brand_voice.evidence import Effort, Report
+from brand_voice.evidence import MEASURES, Effort, Report
+from brand_voice.gate import WORN, WORN_FROM
 from brand_voice.judge import MIN_KAPPA, MIN_SHARED
 from brand_voice.report import charts, words
 from brand_voice.report.charts import NARROW, WIDE, Choice, Frame, Generation, Interval
 from brand_voice.vote import DESCRIPTIVE_BELOW
 
-WORN_FROM = 5
-"""Decisions after which a golden set is known too well to be golden."""
 _HERE = Path(__file__).parent
 
 
@@ -64,7 +63,9 @@ def _environment() -> Environment:
         "dumbbell": _dumbbell,
         "name": _name,
         "min_votes": DESCRIPTIVE_BELOW,
+        "measures": MEASURES,
         "worn": WORN_FROM,
+        "worn_remedy": WORN,
     }
     return environment
 
@@ -95,7 +96,7 @@ def _differences(report: Report, width: int) -> str:
         if state == "not measured":
             continue
         told = f"{words.points(each.change)}  ({words.points(each.low)} to {words.points(each.high)})"
-        label = words.MEASURES[each.measure]
+        label = MEASURES[each.measure]
         rows.append(Interval(label, each.low, each.change, each.high, -each.margin, state, told))
     desc = "; ".join(f"{row.label}: {row.told} points, margin {words.points(row.line)}: {row.state}" for row in rows)
     frame = Frame("differences", "Candidate less reference, with 95% intervals against the margins", desc, width)
@@ -151,17 +152,18 @@ def _cascade(report: Report, width: int) -> str:
 
 
 def _judge_says(report: Report) -> str:
-    """Whether the judge may decide anything, and why not."""
+    """Whether the judge's figures may be leant on, and why not; it decides nothing either way."""
     judge = report.judge
     if judge is None:
         return ""
     if judge.may_gate:
         return (
-            f"It agrees with people well enough to decide (kappa from {MIN_KAPPA}, {MIN_SHARED} shared pairs or more)."
+            f"It agrees with people well enough to be believed (kappa from {MIN_KAPPA}, {MIN_SHARED} shared pairs or "
+            "more). The decision above does not rest on it."
         )
     why = f"its kappa with people is below {MIN_KAPPA}"
     if judge.with_people.of < MIN_SHARED:
         why = f"people voted on {judge.with_people.of} of its pairs, and {MIN_SHARED} are needed"
     elif judge.kappa is None:
         why = "its kappa with people cannot be computed"
-    return f"It decides nothing: {why}."
+    return f"Not to be relied on: {why}."

@@ -8,18 +8,12 @@ import math
 import re
 from typing import Literal, get_args
 
-from brand_voice.evidence import Decision, Difference, Measure, Report, Role, SideFigures, SliceFigure
+from brand_voice.evidence import Decision, Difference, Report, Role, SideFigures, SliceFigure
 from brand_voice.rates import Rate
 
 NONE = "–"
 """Stands where there is no figure."""
 DECISIONS: dict[Decision, str] = {"ready": "Ready", "ready_except": "Ready, except for …", "not_yet": "Not yet"}
-MEASURES: dict[Measure, str] = {
-    "all_pass": "No blocking finding",
-    "truth": "Facts all in the brief",
-    "voice": "The brand’s own voice",
-    "diversity": "Diversity",
-}
 ROLES: dict[Role, str] = {
     "candidate": "Candidate",
     "reference": "Reference",
@@ -138,5 +132,6 @@ def spoken(code: str) -> str:
 def command(report: Report) -> str:
     """The command that makes this report anew; only names that are plain stand in it."""
     flags = {"--brand": report.brand, "--adapter": report.adapter, "--against": report.against.replace("_", "-")}
+    flags["--samples"] = str(report.samples)
     plain = {flag: value for flag, value in flags.items() if re.fullmatch(r"[A-Za-z0-9@._-]+", value)}
     return " ".join(["brand-voice evaluate", *(f"{flag} {value}" for flag, value in plain.items())])

@@ -39,7 +39,7 @@ def ballot_rows(brand: str) -> Select[Any]:
     told = [func.coalesce(d.c.adapter, d.c.model).label(f"{side}_contender") for side, d in contender.items()]
     chars = [func.length(d.c.text).label(f"{side}_chars") for side, d in contender.items()]
     its_brief = and_(briefs.c.brand == left.c.brand, briefs.c.id == left.c.brief_id, briefs.c.hash == left.c.brief_hash)
-    query = select(votes, briefs.c.record["channel"].as_string().label("channel"), *told, *chars)
+    query = select(votes, briefs.c.record["channel"].as_string().label("channel"), left.c.brief_hash, *told, *chars)
     query = query.join(left, left.c.id == votes.c.left).join(right, right.c.id == votes.c.right)
     return query.join(briefs, its_brief).where(votes.c.brand == brand).order_by(votes.c.seq)
 

@@ -59,4 +59,5 @@ def ballot_of(row: RowMapping) -> Ballot:
         right=row["right_contender"],
         left_chars=row["left_chars"],
         right_chars=row["right_chars"],
+        brief_hash=row["brief_hash"],
     )

@@ -125,7 +125,7 @@ class Booth:
         return pair
 
     def result(self, match: Match) -> Result:
-        """All voters' votes on the two contenders."""
+        """All voters' votes on the two contenders, training briefs' among them: a report leaves those out."""
         return tally(*self._names(match), self._session.store.ballots(match.brand))
 
     def close(self) -> None:

@@ -42,9 +42,9 @@ class EvaluatePanel(NamedTuple):
         return {self.go, self.cancel, self.says, self.watch, self.done}
 
     def offered(self, stock: Stock, adapter: str | None) -> Values:
-        """Whom an adapter can be held against: what is live today, else its base, which is what the gate asks for."""
-        live = stock.standing.live
-        rivals = [(f"{live} (live)", live)] if live not in (None, adapter) else []
+        """Whom an adapter can be held against: what is live and can be used, else its base, as the gate asks for."""
+        live = stock.opponent
+        rivals = [(f"{live} (live)", live)] if live not in (assess.BASE, adapter) else []
         choices = [*rivals, ("its base", assess.BASE), ("the teacher", assess.TEACHER)]
         return {self.against: gr.Dropdown(choices, value=choices[0][1], interactive=adapter is not None)}
 

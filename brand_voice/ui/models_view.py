@@ -5,7 +5,7 @@ import math
 from collections.abc import Iterable, Sequence
 from typing import NamedTuple
 
-from brand_voice.evidence import Decision, Difference, Measure
+from brand_voice.evidence import MEASURES, Decision, Difference, Measure
 from brand_voice.live import Promotion
 from brand_voice.records import AdapterManifest
 from brand_voice.registry import Filed
@@ -15,12 +15,6 @@ from brand_voice.ui.copy_view import spoken
 from brand_voice.ui.stock import Curve, Stock
 
 DECISIONS: dict[Decision, str] = {"ready": "Ready", "ready_except": "Ready except", "not_yet": "Not yet"}
-MEASURES: dict[Measure, str] = {
-    "all_pass": "Publishable by the rules",
-    "truth": "Truth",
-    "voice": "Own voice",
-    "diversity": "Diversity",
-}
 ACTS = {"promote": "Promoted", "rollback": "Rolled back", "canary": "Canary started", "end_canary": "Canary ended"}
 NONE = "–"
 MODELS_CSS = """
@@ -205,7 +199,8 @@ def report(filed: Filed) -> list[str]:
     """A report's decision and what it rests on."""
     found = filed.report
     decided = f"{_against(filed)}, {moment(found.created_at)}, golden set {html.escape(found.golden)}"
-    worn = f", which decided {found.decided_before} times before" if found.decided_before else ""
+    before = found.decided_before
+    worn = f", whose briefs were put to {before} other adapter{'s' * (before > 1)} before" if before else ""
     spared = "".join(f"<li>{html.escape(each)}</li>" for each in found.exceptions)
     head = ("Measure", "This adapter", "Reference", "Difference, 95% interval", "Margin", "So")
     return [

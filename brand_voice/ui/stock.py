@@ -10,7 +10,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import NamedTuple
 
-from brand_voice import snapshot
+from brand_voice import promotion, snapshot
 from brand_voice.effort import effort
 from brand_voice.live import Promotion, Standing
 from brand_voice.rates import Rate
@@ -39,6 +39,8 @@ class Stock(NamedTuple):
     reports: dict[str, Filed]
     """The newest of each adapter."""
     standing: Standing
+    opponent: str
+    """Whom the gate holds a candidate against: what is live, or `base`."""
     promotions: tuple[Promotion, ...]
     untouched: dict[str, Rate]
     """Of each writer's reviewed texts, those approved as they were."""
@@ -72,6 +74,7 @@ def stock_of(session: Session, brand: str) -> Stock:
         snapshots=tuple(reversed(snapshot.manifests(workspace.snapshots, brand))),
         reports={each.report.adapter: each for each in reports(workspace.evaluations, brand).filed},
         standing=store.standing(brand),
+        opponent=promotion.opponent(session.context(brand)),
         promotions=tuple(reversed(store.promotions(brand))),
         untouched={each.writer: each.untouched for each in effort(store.reviewed_by_writer(brand))},
         approved=sum(count for verdict, count in verdicts.items() if verdict in ("approve", "edit")),

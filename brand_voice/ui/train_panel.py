@@ -10,7 +10,7 @@ from typing import NamedTuple
 import gradio as gr
 
 from brand_voice import snapshot
-from brand_voice.errors import BrandVoiceError, TrainingError
+from brand_voice.errors import BrandVoiceError, InputError, TrainingError
 from brand_voice.runs import Order, Outcome, Run
 from brand_voice.ui import models_view
 from brand_voice.ui.brief_form import Values
@@ -42,6 +42,9 @@ class Trainings:
             InputError: the brand has no such snapshot.
         """
         session = self._session
+        known = {m.name for m in snapshot.manifests(session.workspace.snapshots, brand)}
+        if frozen is not None and frozen not in known:
+            raise InputError(f"{brand} has no snapshot {frozen}", remedy="choose another one to train on")
         with self._lock:
             if self._run is not None and self._run.is_running:
                 raise TrainingError(
@@ -102,10 +105,8 @@ class TrainPanel(NamedTuple):
 
     def start(self, values: Values) -> Values:
         """Begin, and watch."""
-        brand, wanted = values[self.brand], values[self.on] or None
-        known = [m.name for m in snapshot.manifests(self.session.workspace.snapshots, brand)]
         try:
-            self.trainings.start(brand, wanted if wanted in known else None)
+            self.trainings.start(values[self.brand], values[self.on] or None)
         except BrandVoiceError as error:
             return {self.says: told(error)}
         return self.look(values)
