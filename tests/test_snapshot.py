@@ -7,6 +7,7 @@ import pytest
 from brand_voice import artifacts, snapshot
 from brand_voice.brand import load_brand
 from brand_voice.errors import ArtifactError, InputError
+from brand_voice.leakage import LEAKAGE_THRESHOLD
 from brand_voice.records import Approved, Draft, Review, SnapshotManifest
 from brand_voice.screen.similar import masked, similarity
 from brand_voice.settings import SnapshotSettings
@@ -61,7 +62,7 @@ def test_no_training_text_is_a_near_duplicate_of_a_held_out_one(frozen: Path) ->
     held_out = [masked(e.text, e.brief) for e in snapshot.load(frozen, "validation", "test", "unseen_product")]
     for example in snapshot.load(frozen, "train"):
         text = masked(example.text, example.brief)
-        assert max(similarity(text, other) for other in held_out) < snapshot.LEAKAGE_THRESHOLD
+        assert max(similarity(text, other) for other in held_out) < LEAKAGE_THRESHOLD
 
 
 def test_a_leaked_text_is_left_out_and_counted(tmp_path: Path) -> None:
