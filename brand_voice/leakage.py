@@ -20,8 +20,8 @@ LEAKAGE_THRESHOLD = 0.85
 class Leak(NamedTuple):
     """A training pair that gives a held-out brief away."""
 
-    index: int
-    """Of the pair."""
+    pair: int
+    """Its index."""
     said: str
     """Which brief, and how."""
 

@@ -83,9 +83,7 @@ def refresh(context: Context, ask: Ask, *, bar: Bar) -> Refreshed:
         done = Refreshed(brand=context.brand_id, outcome="nothing_new", sentence="", fresh=fresh, live=live)
         found = _judged(context, ask, live, looks) if fresh < least else _adapters(context, ask, bar)
         if found is None:
-            told = (
-                f"nothing new: {fresh} approvals to train on that no adapter judged before saw, {least} make a refresh"
-            )
+            told = f"nothing new: {fresh} approvals to train on that no judged adapter saw, {least} make a refresh"
             return done.model_copy(update={"sentence": told})
         adapter, plain = found
         done = done.model_copy(update={"snapshot": adapter.snapshot, "adapter": adapter.name})

@@ -226,7 +226,7 @@ def _without_leaks(
     student learned it from.
     """
     train = [e for e in examples if e.split == "train"]
-    given_away = {train[leak.index].draft_id for leak in leaks(train, asked, taken.values())}
+    given_away = {train[leak.pair].draft_id for leak in leaks(train, asked, taken.values())}
     rest = [e for e in examples if e.draft_id not in given_away]
     recited: set[str] = set()
     for i, j, _ in near_duplicates([masked(e.text, e.brief) for e in rest], LEAKAGE_THRESHOLD):

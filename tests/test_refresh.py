@@ -97,12 +97,13 @@ def place(seeded: Path, base: Path, tmp_path: Path) -> Iterator[Place]:
 
     root = Path(copytree(seeded, tmp_path / "ws"))
     with opened(root, "tidewater", load(root / "brand_voice.toml")) as context:
+        briefs = [golden.GoldenBrief(brief=b, split="test") for b in context.brand.briefs[:3]]
+        asked = golden.freeze("tidewater", briefs, context.workspace.golden).name
         frozen = loop.freeze(context)
         training = context.settings.training.model_dump() | {"renames": False}
         known = {"snapshot": frozen.name, "training": training, "student_hash": find_base(base).hash}
         adapter = an_adapter(context.workspace.adapters, "tidewater@02", **known)
-        briefs = [golden.GoldenBrief(brief=b, split="test") for b in context.brand.briefs[:3]]
-        yield Place(context, adapter, golden.freeze("tidewater", briefs, context.workspace.golden).name)
+        yield Place(context, adapter, asked)
 
 
 def test_an_adapter_that_the_gate_lets_pass_is_proposed_and_promoted_only_when_asked(place: Place) -> None:
@@ -215,7 +216,7 @@ def test_whoever_promotes_during_a_refresh_ends_it(place: Place, notice: str) ->
 
 def test_a_served_student_s_approved_text_counts_and_is_trained_on(place: Place) -> None:
     store, brand = place.context.store, place.context.brand
-    sides = (b for b in brand.briefs if snapshot.split_of(b, is_unseen=brand.is_unseen(b)) == "train")
+    sides = (b for b in brand.briefs[3:] if snapshot.split_of(b, is_unseen=brand.is_unseen(b)) == "train")
     with misbehaving_server() as server, ExitStack() as stack:
         base_url = server.endpoint("ok").base_url
         address = ServerAddress(pid=os.getpid(), base_url=base_url, key=KEY, models=("ok",))
