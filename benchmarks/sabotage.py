@@ -19,8 +19,8 @@ from brand_voice.artifacts import building, file_hashes, read_manifest, write_ma
 from brand_voice.assess import Question, assess
 from brand_voice.brand import load_brand
 from brand_voice.context import Context
-from brand_voice.evidence import Difference
-from brand_voice.gate import BASE, MEASURES, Terms, gate
+from brand_voice.evidence import MEASURES, Difference
+from brand_voice.gate import BASE, Terms, gate
 from brand_voice.loop import student_of
 from brand_voice.records import AdapterManifest, Example, content_hash, now
 from brand_voice.settings import TrainingSettings

@@ -25,7 +25,7 @@ from brand_voice.evidence import CascadePoint, Report
 from brand_voice.figures import Scored, Side
 from brand_voice.golden import GoldenBrief
 from brand_voice.handover import Try, cascade_points
-from brand_voice.loop import screen_drafts
+from brand_voice.loop import held_out, screen_drafts
 from brand_voice.promotion import adapter_of, candidate_of, looks
 from brand_voice.prompts import student_messages
 from brand_voice.records import AdapterManifest, Brief, Draft, Example, Message
@@ -212,14 +212,14 @@ def _enough(copy: Sequence[Sample]) -> list[Sample]:
 def _golden(context: Context, *, is_new: bool) -> golden.GoldenManifest:
     """The brand's golden set; frozen on first use, or where a new one is asked for."""
     brand, parent = context.brand, context.workspace.golden
-    briefs = context.store.briefs(brand.guide.id)
-    sides = [(brief, snapshot.split_of(brief, is_unseen=brand.is_unseen(brief))) for brief in briefs]
-    held_out = [golden.GoldenBrief(brief=brief, split=split) for brief, split in sides if split in golden.HELD_OUT]
+    today, channels = held_out(context), brand.guide.channels
     known = golden.newest(parent, brand.guide.id)
     if known is None or is_new:
-        return golden.freeze(brand.guide.id, held_out, parent)
-    frozen = {each.brief.hash for each in golden.load(parent / known.name)}
-    later = len({each.brief.hash for each in held_out} - frozen)
+        return golden.freeze(brand.guide.id, today, parent, channels=channels)
+    frozen = golden.load(parent / known.name)
+    golden.check_channels(frozen, channels)
+    askable = {each.brief.hash for each in today if each.brief.channel in channels}
+    later = len(askable - {each.brief.hash for each in frozen})
     if later:
         told = f"{later} held-out briefs came after golden set {known.name}, which stays as it is"
         context.notify(f"{told}; --new-golden freezes one with them")

@@ -9,8 +9,10 @@ It does not know who writes, nor how a brief comes to be held out.
 """
 
 from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from pathlib import Path
+
+from pydantic import Field
 
 from brand_voice.artifacts import (
     MANIFEST,
@@ -22,13 +24,11 @@ from brand_voice.artifacts import (
     write_manifest,
 )
 from brand_voice.errors import ArtifactError, InputError
+from brand_voice.leakage import leaks
 from brand_voice.records import Approved, Brief, Example, Record, Split, content_hash, now
-from brand_voice.screen.similar import masked, nearest
 
 HELD_OUT: tuple[Split, ...] = ("test", "unseen_product")
 """The splits that golden briefs come from."""
-LEAKAGE_THRESHOLD = 0.85
-"""Similarity of masked texts from which a training text gives a golden one away."""
 NAMED = 5
 """Leaks that an error names."""
 _BRIEFS = "briefs.jsonl"
@@ -52,15 +52,22 @@ class GoldenManifest(Record):
     """Briefs per split."""
     files: dict[str, str]
     """SHA-256 per file."""
+    left_out: dict[str, int] = Field(default_factory=dict)
+    """Held-out briefs that were not taken, by reason."""
 
 
-def freeze(brand_id: str, held_out: Iterable[GoldenBrief], parent: Path) -> GoldenManifest:
+def freeze(
+    brand_id: str, held_out: Iterable[GoldenBrief], parent: Path, *, channels: Collection[str] | None = None
+) -> GoldenManifest:
     """Write a golden set below `parent`, or return the one that holds exactly these briefs.
+
+    Briefs of a channel that is not among `channels`, where these are given, are left out and counted.
 
     Raises:
         InputError: no brief is held out.
     """
-    by_hash = {each.brief.hash: each for each in held_out}
+    everything = {each.brief.hash: each for each in held_out}
+    by_hash = {key: each for key, each in everything.items() if channels is None or each.brief.channel in channels}
     briefs = [by_hash[key] for key in sorted(by_hash)]
     if not briefs:
         raise InputError(
@@ -82,6 +89,7 @@ def freeze(brand_id: str, held_out: Iterable[GoldenBrief], parent: Path) -> Gold
             created_at=created_at,
             counts=dict(sorted(Counter(each.split for each in briefs).items())),
             files=file_hashes(folder),
+            left_out={"channel_gone": gone} if (gone := len(everything) - len(by_hash)) else {},
         )
         write_manifest(folder, manifest)
     return manifest
@@ -113,23 +121,12 @@ def check_leakage(golden: Sequence[GoldenBrief], approved: Iterable[Approved], t
         train: what the adapter was trained on.
 
     Raises:
-        ArtifactError: a golden brief stands among the training pairs, as it is or all but so, or a training text is a
-            near-duplicate of a text approved for one; names the briefs.
+        ArtifactError: a training pair gives a golden brief away (`leakage`); names the briefs.
     """
-    asked = {each.brief.hash: each.brief for each in golden}
-    trained = {example.brief.hash: example.brief for example in train}
-    leaks = [f"{asked[key].id} was trained on" for key in asked if key in trained]
-    leaks += _similar_briefs(asked, trained)
-    texts = [masked(example.text, example.brief) for example in train]
-    for draft, brief, review in approved:
-        if brief.hash not in asked or brief.hash in trained or not review.final_text:
-            continue
-        near = nearest(masked(review.final_text, brief), texts)
-        if near and near[1] >= LEAKAGE_THRESHOLD:
-            twin = train[near[0]].brief.id
-            leaks.append(f"{brief.id}: a training text ({twin}) is {near[1]:.0%} like one approved for it ({draft.id})")
-    if leaks:
-        named = "; ".join(dict.fromkeys(leaks[:NAMED])) + (f"; and {len(leaks) - NAMED} more" if leaks[NAMED:] else "")
+    found = [each.said for each in leaks(train, (each.brief for each in golden), approved)]
+    told = list(dict.fromkeys(found))
+    if told:
+        named = "; ".join(told[:NAMED]) + (f"; and {len(told) - NAMED} more" if told[NAMED:] else "")
         brand = golden[0].brief.brand
         raise ArtifactError(
             f"the adapter's training data holds golden briefs: {named}",
@@ -137,25 +134,16 @@ def check_leakage(golden: Sequence[GoldenBrief], approved: Iterable[Approved], t
         )
 
 
-def _similar_briefs(asked: dict[str, Brief], trained: dict[str, Brief]) -> list[str]:
-    """Golden briefs that ask, all but a few letters, for what a training brief of the same product and channel asks."""
-    known: dict[tuple[str, ...], list[Brief]] = {}
-    for brief in trained.values():
-        known.setdefault(_place(brief), []).append(brief)
-    leaks = []
-    for key, brief in asked.items():
-        twins = [] if key in trained else known.get(_place(brief), [])
-        near = nearest(_wish(brief), [_wish(twin) for twin in twins])
-        if near and near[1] >= LEAKAGE_THRESHOLD:
-            leaks.append(f"{brief.id} is {near[1]:.0%} like the training brief {twins[near[0]].id}")
-    return leaks
+def check_channels(golden: Sequence[GoldenBrief], channels: Collection[str]) -> None:
+    """Refuse a golden set that nobody can be asked any more.
 
-
-def _place(brief: Brief) -> tuple[str, ...]:
-    return brief.channel, brief.locale, brief.product.name.lower()
-
-
-def _wish(brief: Brief) -> str:
-    """What a brief wants said; a product's facts, which all its briefs share, are left out."""
-    said = (brief.key_message, brief.offer, brief.occasion, brief.audience)
-    return masked("\n".join(filter(None, said)), brief)
+    Raises:
+        ArtifactError: a brief is of a channel that the guide no longer has.
+    """
+    gone = {each.brief.channel for each in golden} - set(channels)
+    if gone:
+        brand = golden[0].brief.brand
+        raise ArtifactError(
+            f"the golden set asks for channels that the guide no longer has: {', '.join(sorted(gone))}",
+            remedy=f"brand-voice evaluate --brand {brand} --new-golden, or put them back into the guide",
+        )

@@ -9,7 +9,7 @@ from contextlib import AbstractContextManager, nullcontext
 from pathlib import Path
 from typing import NamedTuple
 
-from brand_voice import distill, generate, preference, review, snapshot
+from brand_voice import distill, generate, golden, preference, review, snapshot
 from brand_voice.adopt import adopt, propose
 from brand_voice.artifacts import read_manifest
 from brand_voice.brief_files import CopyRow
@@ -161,12 +161,24 @@ def propose_briefs(context: Context, rows: Sequence[CopyRow]) -> Iterator[CopyRo
 
 
 def freeze(context: Context) -> SnapshotManifest:
-    """Freeze what is approved into a snapshot."""
+    """Freeze what is approved into a snapshot; nothing in it gives away a held-out brief, of today's or golden."""
     brand = context.brand
     approved = context.store.approved(brand.guide.id)
     unseen = frozenset(a.brief.hash for a in approved if brand.is_unseen(a.brief))
-    parent = context.workspace.snapshots
-    return snapshot.freeze(brand.guide, approved, unseen, parent, settings=context.settings.snapshot)
+    parent, settings = context.workspace.snapshots, context.settings.snapshot
+    asked = [each.brief for each in held_out(context)]
+    frozen = golden.newest(context.workspace.golden, brand.guide.id)
+    if frozen is not None:
+        asked += [each.brief for each in golden.load(context.workspace.golden / frozen.name)]
+    return snapshot.freeze(brand.guide, approved, unseen, parent, held_out=asked, settings=settings)
+
+
+def held_out(context: Context) -> list[golden.GoldenBrief]:
+    """The brand's held-out briefs of today: what a new golden set would hold."""
+    brand = context.brand
+    briefs = context.store.briefs(brand.guide.id)
+    sides = ((brief, snapshot.split_of(brief, is_unseen=brand.is_unseen(brief))) for brief in briefs)
+    return [golden.GoldenBrief(brief=brief, split=split) for brief, split in sides if split in golden.HELD_OUT]
 
 
 def student_of(settings: Settings) -> str:

@@ -8,8 +8,9 @@ nothing. The score is simple enough to be argued with:
 
 `times`     escalations and rejections together: what is asked for often is worth more, but not in proportion
 `distance`  1 less the likeness of the brief to the nearest approved training brief of its channel and locale
-`weakness`  1 less the share of the student's texts of the channel without a blocking finding, one good and one bad
-            text assumed beforehand
+`weakness`  1 less the share of the live student's texts of the channel without a blocking finding, one good and one
+            bad text assumed beforehand; of any student's where none is live. Texts for held-out briefs do not count:
+            what an adapter is judged on must not steer what it learns
 
 It does not know what a label costs, nor that two briefs near the top may teach the same thing.
 """
@@ -46,7 +47,7 @@ class NextBrief(Record):
     nearest: str | None
     """That brief's id."""
     passed: Rate
-    """The student's texts of the channel without a blocking finding."""
+    """The live student's texts of the channel without a blocking finding, held-out briefs left out."""
 
 
 class Known(NamedTuple):
@@ -67,6 +68,13 @@ def next_briefs(context: Context) -> list[NextBrief]:
     brand, store = context.brand, context.store
     drafts = {d.id: d for d in store.drafts(brand.guide.id)}
     briefs = store.briefs_by_hash(brand.guide.id)
+    live = store.standing(brand.guide.id).live
+
+    def trains(brief: Brief) -> bool:
+        return snapshot.split_of(brief, is_unseen=brand.is_unseen(brief)) == "train"
+
+    ours = (d for d in drafts.values() if d.author == "student" and live in (None, d.adapter))
+    own = [d for d in ours if d.brief_hash in briefs and trains(briefs[d.brief_hash])]
     known = Known(
         briefs=briefs,
         approved=[a.brief for a in store.approved(brand.guide.id)],
@@ -76,9 +84,9 @@ def next_briefs(context: Context) -> list[NextBrief]:
             for key, review in store.current_reviews(brand.guide.id).items()
             if review.verdict == "reject" and key in drafts
         ],
-        passed=_passed(drafts.values(), store.screenings(brand.guide.id), briefs),
+        passed=_passed(own, store.screenings(brand.guide.id), briefs),
     )
-    return rank(known, lambda brief: snapshot.split_of(brief, is_unseen=brand.is_unseen(brief)) == "train")
+    return rank(known, trains)
 
 
 def rank(known: Known, trains: Callable[[Brief], bool]) -> list[NextBrief]:
@@ -136,12 +144,12 @@ def _nearest(brief: Brief, taught: Mapping[str, str]) -> tuple[str | None, float
 def _passed(
     drafts: Iterable[Draft], screenings: Mapping[tuple[str, int], Screening], briefs: Mapping[str, Brief]
 ) -> dict[str, Rate]:
-    """The student's texts without a blocking finding, by channel."""
+    """The texts without a blocking finding, by channel."""
     hits: Counter[str] = Counter()
     of: Counter[str] = Counter()
     for draft in drafts:
         screening = screenings.get((draft.id, 0))
-        if draft.author == "student" and screening is not None and draft.brief_hash in briefs:
+        if screening is not None:
             channel = briefs[draft.brief_hash].channel
             of[channel] += 1
             hits[channel] += not screening.blocks

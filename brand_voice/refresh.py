@@ -5,23 +5,25 @@ a snapshot is found by its content, an adapter by snapshot and settings, a repor
 promotion by what is live. So a run that was killed anywhere is simply run again, and a run without new approvals ends
 at once. A lock that the kernel takes back with the process keeps two runs on one brand apart.
 
-An adapter that a person rolled back is not promoted again by itself. It does not know how the gate decides.
+A golden set that is looked at every night lets chance pass in the end. So approvals count as new from the newest
+snapshot that made an adapter judged on it against what is live, refused or not; and from that of an adapter which a
+person rolled back, because its like would come out again. It does not know how the gate decides.
 """
 
 import fcntl
 import os
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import AbstractContextManager, contextmanager
 from typing import Literal, NamedTuple, Protocol
 
-from brand_voice import loop, preference, promotion, snapshot
+from brand_voice import golden, loop, preference, promotion, snapshot
 from brand_voice.assess import Question, assess
 from brand_voice.context import Context
 from brand_voice.distill import OnStep
 from brand_voice.errors import ConflictError
 from brand_voice.gate import BASE
 from brand_voice.records import AdapterManifest, Approved, Record
-from brand_voice.registry import find, reports
+from brand_voice.registry import adapters, find, reports
 
 BY = "refresh"
 """Who promotes, in the history."""
@@ -51,7 +53,7 @@ class Refreshed(Record):
     outcome: Literal["nothing_new", "proposed", "refused", "promoted"]
     sentence: str
     fresh: int
-    """Approvals to train on since the live adapter's snapshot."""
+    """Approvals to train on since the newest snapshot that was judged, rolled back, or is live."""
     live: str | None
     """What was live before."""
     snapshot: str | None = None
@@ -67,7 +69,7 @@ class Refreshed(Record):
 
 
 def refresh(context: Context, ask: Ask, *, bar: Bar) -> Refreshed:
-    """Make the next adapter of a brand out of what was approved since the live one's snapshot.
+    """Make the next adapter of a brand out of what was approved since the live one's snapshot and the last look.
 
     Raises:
         ConflictError: another refresh of the brand is running, or somebody promoted meanwhile.
@@ -78,13 +80,14 @@ def refresh(context: Context, ask: Ask, *, bar: Bar) -> Refreshed:
     """
     with _alone(context):
         live = context.store.standing(context.brand_id).live
-        fresh = len(fresh_approvals(context, live))
+        looks = _looks(context, live)
+        fresh, least = len(fresh_approvals(context, live, looks)), context.settings.refresh.min_new
         done = Refreshed(brand=context.brand_id, outcome="nothing_new", sentence="", fresh=fresh, live=live)
-        least = context.settings.refresh.min_new
-        if fresh < least:
-            told = f"nothing new: {fresh} approvals to train on since {live or 'the beginning'}, {least} make a refresh"
+        found = _judged(context, ask, live, looks) if fresh < least else _adapters(context, ask, bar)
+        if found is None:
+            told = f"nothing new: {fresh} approvals to train on that no judged adapter saw, {least} make a refresh"
             return done.model_copy(update={"sentence": told})
-        adapter, plain = _adapters(context, ask, bar)
+        adapter, plain = found
         done = done.model_copy(update={"snapshot": adapter.snapshot, "adapter": adapter.name})
         if adapter.name == live:
             told = f"nothing new: {fresh} new approvals left the snapshot as it was, and {live} is live"
@@ -92,18 +95,28 @@ def refresh(context: Context, ask: Ask, *, bar: Bar) -> Refreshed:
         return _decided(context, ask, adapter, _evaluated(context, adapter, plain, done))
 
 
-def fresh_approvals(context: Context, live: str | None) -> list[Approved]:
-    """What was approved since the snapshot of an adapter and may be trained on; everything where there is no adapter.
+class Look(NamedTuple):
+    """An adapter that was judged, or taken back."""
 
-    Held-out briefs, and texts whose terms forbid training, do not count: they make no better adapter.
+    until: str
+    """The newest approval that it could learn from."""
+    adapter: str
+
+
+def fresh_approvals(context: Context, live: str | None, looks: Sequence[Look] = ()) -> list[Approved]:
+    """What was approved since the snapshot of an adapter, and the newest of `looks`, and may be trained on.
+
+    Everything where there is neither. Held-out briefs, channels that are gone, and texts whose terms forbid training
+    do not count: they make no better adapter.
     """
     brand = context.brand
-    since = _looked_at_until(context, live) if live else ""
+    since = max([_looked_at_until(context, live) if live else "", *(look.until for look in looks)])
     return [
         a
         for a in context.store.approved(brand.guide.id)
         if a.review.created_at > since
         and a.draft.distillation_permitted
+        and a.brief.channel in brand.guide.channels
         and snapshot.split_of(a.brief, is_unseen=brand.is_unseen(a.brief)) == "train"
     ]
 
@@ -114,6 +127,47 @@ def _looked_at_until(context: Context, live: str) -> str:
     known = {m.name: m for m in snapshot.manifests(context.workspace.snapshots, context.brand_id)}
     frozen = known.get(adapter.snapshot)
     return adapter.created_at if frozen is None else frozen.approved_until or frozen.created_at
+
+
+def _looks(context: Context, live: str | None) -> list[Look]:
+    """Who was judged against the live adapter on today's golden set, or rolled back, in the order of what they saw."""
+    workspace, brand = context.workspace, context.brand_id
+    frozen = golden.newest(workspace.golden, brand)
+    on = (live or BASE, frozen.name if frozen else None)
+    seen = {m.name: m.approved_until or m.created_at for m in snapshot.manifests(workspace.snapshots, brand)}
+    made = {m.name: m.snapshot for m in adapters(workspace.adapters, brand)}
+    judged = (f.report for f in reports(workspace.evaluations, brand).filed)
+    looks = [Look(seen.get(r.snapshot, r.created_at), r.adapter) for r in judged if (r.against, r.golden) == on]
+    for act in context.store.promotions(brand):
+        if act.act == "rollback" and act.previous:
+            looks.append(Look(seen.get(made.get(act.previous, ""), act.created_at), act.previous))
+    return sorted(looks)
+
+
+def _judged(
+    context: Context, ask: Ask, live: str | None, looks: Sequence[Look]
+) -> tuple[AdapterManifest, AdapterManifest | None] | None:
+    """The candidate of a run before this one that was judged already: to be decided on, without another look."""
+    if not looks or len(fresh_approvals(context, live)) < context.settings.refresh.min_new:
+        return None
+    newest = {look.adapter for look in looks if look.until == looks[-1].until}
+    for known in adapters(context.workspace.adapters, context.brand_id):
+        plain = loop.trained(context, known.snapshot) if known.name in newest else None
+        further = loop.trained(context, known.snapshot, on_top_of=plain.name) if plain and ask.prefers else None
+        candidate = further if ask.prefers else plain
+        if candidate and candidate.name == known.name and promotion.judge(context, candidate).decides:
+            return candidate, plain if ask.prefers else None
+    return None
+
+
+def _check_live(context: Context, live: str | None) -> None:
+    """Refuse to go on with an opponent that is not live any more."""
+    today = context.store.standing(context.brand_id).live
+    if today != live:
+        raise ConflictError(
+            f"{today or 'nothing'} is live for {context.brand_id} by now, not {live or 'nothing'}",
+            remedy="run the refresh again: it judges against what is live",
+        )
 
 
 @contextmanager
@@ -161,6 +215,7 @@ def _adapters(context: Context, ask: Ask, bar: Bar) -> tuple[AdapterManifest, Ad
 def _evaluated(context: Context, adapter: AdapterManifest, plain: AdapterManifest | None, done: Refreshed) -> Refreshed:
     """The reports: against what is live, or the base; for edits also against distillation alone."""
     samples = context.settings.refresh.samples
+    _check_live(context, done.live)
     judged = promotion.judge(context, adapter)
     if not judged.decides:
         context.notify("== evaluate")
@@ -193,6 +248,7 @@ def _rolled_back(context: Context, adapter: AdapterManifest) -> tuple[str, ...]:
 
 def _decided(context: Context, ask: Ask, adapter: AdapterManifest, done: Refreshed) -> Refreshed:
     """Promote, propose, or say why not."""
+    _check_live(context, done.live)
     before = done.live or "nothing"
     if done.reasons or not ask.is_auto:  # a promotion tells them itself
         for remark in done.remarks:

@@ -119,6 +119,7 @@ class StudentServer:
             api_key=SecretStr(key) if key else None,
             read_timeout_s=STUDENT_READ_TIMEOUT_S,
             max_concurrency=STUDENT_CONCURRENCY,
+            distillation_permitted=True,  # the student is ours
             knows_frequency_penalty=key is not None,  # `transformers serve` is the one without a key
             chat_template_kwargs=NO_THINKING,
         )

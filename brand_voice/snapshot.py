@@ -7,7 +7,7 @@ both takes on a brief stand together. What it does not know: who approved the te
 
 import json
 from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 
 from brand_voice.artifacts import (
@@ -22,6 +22,7 @@ from brand_voice.artifacts import (
 )
 from brand_voice.errors import ArtifactError, InputError
 from brand_voice.guide import Brand
+from brand_voice.leakage import LEAKAGE_THRESHOLD, leaks
 from brand_voice.prompts import student_messages
 from brand_voice.records import (
     Approved,
@@ -37,8 +38,10 @@ from brand_voice.settings import SnapshotSettings
 from brand_voice.weighting import is_by_student, surplus, weighted, weights
 
 SPLITS: tuple[Split, ...] = ("train", "validation", "test", "unseen_product")
-LEAKAGE_THRESHOLD = 0.85
-"""Similarity of masked texts from which two are near-duplicates."""
+_RANK: dict[Split, int] = {"train": 0, "validation": 1, "test": 2, "unseen_product": 2}
+"""Of two sides that hold the same text the lower one gives way."""
+_ASKED = 2
+"""The rank of the sides that an adapter is asked about."""
 
 
 def split_of(brief: Brief, *, is_unseen: bool) -> Split:
@@ -55,23 +58,19 @@ def freeze(
     unseen_briefs: frozenset[str],
     parent: Path,
     *,
+    held_out: Iterable[Brief] = (),
     settings: SnapshotSettings = SnapshotSettings(),  # noqa: B008  # frozen
 ) -> SnapshotManifest:
     """Write a snapshot below `parent`, or return the one that holds exactly this already.
 
-    `unseen_briefs` holds the hashes of briefs about held-out products.
+    `unseen_briefs` holds the hashes of briefs about held-out products. What gives away a brief of `held_out`, or a
+    held-out one among those approved, is left out: no evaluation on these refuses who was trained on the snapshot.
 
     Raises:
         InputError: nothing approved may be trained on.
     """
     taken = {a.draft.id: a for a in approved}
-    examples, left_out, reviewers = _examples(taken.values(), unseen_briefs)
-    examples, leaked = _without_leaks(examples)
-    left_out["near_duplicate_of_held_out"] += leaked
-    too_many = surplus((taken[e.draft_id] for e in examples if e.split == "train"), settings.student_share)
-    left_out["beyond_student_share"] += len(too_many)
-    examples = [e for e in examples if e.draft_id not in too_many]
-    examples = weighted(examples, weights((taken[e.draft_id] for e in examples), settings.half_life_days))
+    examples, left_out = _chosen(guide, taken, unseen_briefs, held_out, settings)
     if not any(e.split == "train" for e in examples):
         raise InputError(
             f"no approved copy of {guide.id} to train on; left out: {dict(left_out) or 'nothing'}",
@@ -94,8 +93,8 @@ def freeze(
             created_at=now(),
             counts={split: counts[split] for split in SPLITS},
             files=file_hashes(folder),
-            left_out={k: v for k, v in left_out.items() if v},
-            reviewers=dict(reviewers),
+            left_out=dict(left_out),
+            reviewers=dict(Counter(taken[e.draft_id].review.reviewer for e in examples)),
             approved_until=max(a.review.created_at for a in taken.values()),
             half_life_days=settings.half_life_days or None,
             student_share=settings.student_share,
@@ -173,11 +172,28 @@ def _lines(path: Path) -> list[str]:
     return [line for line in path.read_text(encoding="utf-8").split("\n") if line]
 
 
+def _chosen(
+    guide: Brand,
+    taken: Mapping[str, Approved],
+    unseen_briefs: frozenset[str],
+    held_out: Iterable[Brief],
+    settings: SnapshotSettings,
+) -> tuple[list[Example], Counter[str]]:
+    """The pairs that a snapshot holds, and what it leaves out, by reason."""
+    examples, left_out = _examples(guide, taken.values(), unseen_briefs)
+    sides = ((a.brief, split_of(a.brief, is_unseen=a.brief.hash in unseen_briefs)) for a in taken.values())
+    asked = [*held_out, *(brief for brief, split in sides if _RANK[split] == _ASKED)]
+    examples, leaked = _without_leaks(examples, asked, taken)
+    too_many = surplus((taken[e.draft_id] for e in examples if e.split == "train"), settings.student_share)
+    examples = [e for e in examples if e.draft_id not in too_many]
+    examples = weighted(examples, weights((taken[e.draft_id] for e in examples), settings.half_life_days))
+    return examples, left_out + leaked + Counter(beyond_student_share=len(too_many))
+
+
 def _examples(
-    approved: Iterable[Approved], unseen_briefs: frozenset[str]
-) -> tuple[list[Example], Counter[str], Counter[str]]:
+    guide: Brand, approved: Iterable[Approved], unseen_briefs: frozenset[str]
+) -> tuple[list[Example], Counter[str]]:
     left_out: Counter[str] = Counter()
-    reviewers: Counter[str] = Counter()
     examples = []
     for draft, brief, review in approved:
         if review.verdict not in ("approve", "edit") or review.final_text is None:
@@ -185,7 +201,9 @@ def _examples(
         if not draft.distillation_permitted:
             left_out["terms_forbid_training"] += 1
             continue
-        reviewers[review.reviewer] += 1
+        if brief.channel not in guide.channels:
+            left_out["channel_gone"] += 1
+            continue
         examples.append(
             Example(
                 brief=brief,
@@ -196,19 +214,32 @@ def _examples(
             )
         )
     examples.sort(key=lambda e: (e.brief.id, e.draft_id))
-    return examples, left_out, reviewers
+    return examples, left_out
 
 
-def _without_leaks(examples: Sequence[Example]) -> tuple[list[Example], int]:
-    """Drop texts that stand, masked, on a later side too: train gives way to validation, both to the test sides."""
-    texts = [masked(e.text, e.brief) for e in examples]
-    order = {"train": 0, "validation": 1, "test": 2, "unseen_product": 2}  # of two sides the lower one gives way
-    leaks: set[int] = set()
-    for i, j, _ in near_duplicates(texts, LEAKAGE_THRESHOLD):
-        first, second = order[examples[i].split], order[examples[j].split]
-        if first != second:
-            leaks.add(i if first < second else j)
-    return [e for k, e in enumerate(examples) if k not in leaks], len(leaks)
+def _without_leaks(
+    examples: Sequence[Example], asked: Iterable[Brief], taken: Mapping[str, Approved]
+) -> tuple[list[Example], Counter[str]]:
+    """Drop what gives a held-out brief away, and texts that stand, masked, on a later side too.
+
+    Train gives way to validation, both to the test sides; but a held-out text of the student's gives way to what the
+    student learned it from.
+    """
+    train = [e for e in examples if e.split == "train"]
+    given_away = {train[leak.pair].draft_id for leak in leaks(train, asked, taken.values())}
+    rest = [e for e in examples if e.draft_id not in given_away]
+    recited: set[str] = set()
+    for i, j, _ in near_duplicates([masked(e.text, e.brief) for e in rest], LEAKAGE_THRESHOLD):
+        first, second = sorted((rest[i], rest[j]), key=lambda e: _RANK[e.split])
+        if _RANK[first.split] == _RANK[second.split]:
+            continue
+        by_first, by_second = taken[first.draft_id].draft.author, taken[second.draft_id].draft.author
+        if by_second == "student" != by_first:
+            recited.add(second.draft_id)
+        else:
+            given_away.add(first.draft_id)
+    kept = [e for e in rest if e.draft_id not in given_away | recited]
+    return kept, Counter(near_duplicate_of_held_out=len(given_away), recites_training=len(recited))
 
 
 def _card(guide: Brand, manifest: SnapshotManifest) -> str:

@@ -40,6 +40,7 @@ FLOORS: tuple[set[str], ...] = (
         "evidence",
         "weighting",
     },
+    {"leakage"},
     {
         "generate",
         "adopt",

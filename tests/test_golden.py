@@ -73,6 +73,26 @@ def test_a_training_text_like_one_approved_for_a_golden_brief_is_named() -> None
     check_leakage(held_out(0), [approved(BRIEFS[7], TEXT.format(BRIEFS[7].product.name))], trained)
 
 
+def test_what_the_student_itself_wrote_for_a_golden_brief_is_no_leak() -> None:
+    draft, brief, verdict = approved(BRIEFS[0], TEXT)
+    recited = Approved(draft.model_copy(update={"author": "student"}), brief, verdict)
+    check_leakage(held_out(0), [recited], [example(BRIEFS[40], TEXT)])
+    with pytest.raises(ArtifactError, match="100% like"):
+        check_leakage(held_out(0), [Approved(draft, brief, verdict)], [example(BRIEFS[40], TEXT)])
+
+
+def test_a_channel_that_the_guide_no_longer_has_is_left_out_and_an_old_set_with_it_refused(tmp_path: Path) -> None:
+    guide = load_brand("tidewater").guide
+    gone = [each for each in held_out(*range(20)) if each.brief.channel == "tagline"]
+    channels = guide.channels.keys() - {"tagline"}
+    manifest = freeze("tidewater", held_out(*range(20)), tmp_path, channels=channels)
+    assert manifest.left_out == {"channel_gone": len(gone)}
+    golden.check_channels(golden.load(tmp_path / manifest.name), channels)
+    with pytest.raises(ArtifactError, match="no longer has: tagline") as refused:
+        golden.check_channels(held_out(*range(20)), channels)
+    assert "--new-golden" in refused.value.remedy
+
+
 def test_many_leaks_are_counted_and_five_are_named() -> None:
     with pytest.raises(ArtifactError, match="and 3 more") as refused:
         check_leakage(held_out(*range(8)), [], [example(brief) for brief in BRIEFS[:8]])

@@ -12,7 +12,7 @@ from brand_voice.brand import BrandFolder
 from brand_voice.cli.main import app
 from brand_voice.cli.shell import opened
 from brand_voice.context import Context
-from brand_voice.live import Escalation
+from brand_voice.live import Escalation, Promotion
 from brand_voice.next_briefs import next_briefs
 from brand_voice.records import Brief, Draft, Finding, Review, Screening
 from brand_voice.settings import Settings
@@ -32,7 +32,15 @@ def training(tidewater: BrandFolder) -> list[Brief]:
     return list(by_product.values())
 
 
-def judged(context: Context, brief: Brief, verdict: str | None, *, author: str = "teacher", blocks: int = 0) -> None:
+def judged(
+    context: Context,
+    brief: Brief,
+    verdict: str | None,
+    *,
+    author: str = "teacher",
+    blocks: int = 0,
+    adapter: str | None = None,
+) -> None:
     """Store a draft for a brief with a verdict and so many blocking findings."""
     draft = Draft(
         id=f"{brief.id}-{author}",
@@ -41,6 +49,7 @@ def judged(context: Context, brief: Brief, verdict: str | None, *, author: str =
         brief_hash=brief.hash,
         author=author,
         model="m",
+        adapter=adapter,
         text="Some copy.",
     )
     found = (Finding(rule="r", check="length", severity="block", message="m"),) * blocks
@@ -117,6 +126,22 @@ def test_a_channel_that_the_student_fails_in_comes_before_one_it_masters(
     assert [each.brief.channel for each in found] == ["sms", "tagline"]
     assert [(each.passed.hits, each.passed.of) for each in found] == [(0, 5), (5, 5)]
     assert found[0].score == pytest.approx((1 + 6 / 7) / 2, abs=1e-3), "nothing approved: as far as can be"
+
+
+def test_neither_held_out_briefs_nor_an_adapter_of_before_say_where_the_live_student_is_weak(
+    context: Context, tidewater: BrandFolder, training: list[Brief]
+) -> None:
+    held_out = (b for b in tidewater.briefs if snapshot.split_of(b, is_unseen=tidewater.is_unseen(b)) == "test")
+    asked = next(b for b in held_out if b.channel == "tagline")
+    judged(context, asked, None, author="student", blocks=1, adapter="tidewater@now")
+    judged(context, training[1], None, author="student", blocks=1, adapter="tidewater@before")
+    judged(context, training[2], None, author="student", adapter="tidewater@now")
+    escalate(context, training[0], "uncertain")
+    (found,) = next_briefs(context)
+    assert (found.passed.hits, found.passed.of) == (1, 2), "nothing is live: every student counts"
+    context.store.promote(Promotion(brand="tidewater", act="promote", adapter="tidewater@now", by="ann"))
+    (found,) = next_briefs(context)
+    assert (found.passed.hits, found.passed.of) == (1, 1)
 
 
 def test_the_command_lists_them_for_people_and_for_scripts(context: Context, training: list[Brief]) -> None:

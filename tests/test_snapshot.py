@@ -1,4 +1,5 @@
 import json
+from contextlib import nullcontext
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
@@ -7,6 +8,8 @@ import pytest
 from brand_voice import artifacts, snapshot
 from brand_voice.brand import load_brand
 from brand_voice.errors import ArtifactError, InputError
+from brand_voice.golden import GoldenBrief, check_leakage
+from brand_voice.leakage import LEAKAGE_THRESHOLD
 from brand_voice.records import Approved, Draft, Review, SnapshotManifest
 from brand_voice.screen.similar import masked, similarity
 from brand_voice.settings import SnapshotSettings
@@ -61,7 +64,7 @@ def test_no_training_text_is_a_near_duplicate_of_a_held_out_one(frozen: Path) ->
     held_out = [masked(e.text, e.brief) for e in snapshot.load(frozen, "validation", "test", "unseen_product")]
     for example in snapshot.load(frozen, "train"):
         text = masked(example.text, example.brief)
-        assert max(similarity(text, other) for other in held_out) < snapshot.LEAKAGE_THRESHOLD
+        assert max(similarity(text, other) for other in held_out) < LEAKAGE_THRESHOLD
 
 
 def test_a_leaked_text_is_left_out_and_counted(tmp_path: Path) -> None:
@@ -76,6 +79,55 @@ def test_a_leaked_text_is_left_out_and_counted(tmp_path: Path) -> None:
     manifest = snapshot.freeze(BRAND.guide, leaky, UNSEEN, tmp_path / "leaky")
     before = clean.left_out.get("near_duplicate_of_held_out", 0)
     assert manifest.left_out["near_duplicate_of_held_out"] == before + 1
+
+
+def test_what_an_evaluation_would_refuse_is_left_out_whatever_its_terms_and_counted(tmp_path: Path) -> None:
+    mine = [a for a in approved() if a.review.final_text]
+    train = [a for a in mine if snapshot.split_of(a.brief, is_unseen=a.brief.hash in UNSEEN) == "train"]
+    test = next(a for a in mine if snapshot.split_of(a.brief, is_unseen=a.brief.hash in UNSEEN) == "test")
+    forbidden = test._replace(
+        draft=test.draft.model_copy(update={"id": "forbidden", "distillation_permitted": False}),
+        review=test.review.model_copy(update={"draft_id": "forbidden", "final_text": train[0].review.final_text}),
+    )
+    others = [a.brief for a in train if a.brief.hash != train[0].brief.hash and a.brief.offer]
+    moved, offered = others[0], next(b for b in others if b.product.name != others[0].product.name)
+    reworded = offered.model_copy(update={"id": "twin", "offer": "2 for 1"})
+    golden_set = [GoldenBrief(brief=brief, split="test") for brief in (moved, reworded, test.brief)]
+    everything = [*mine, forbidden]
+    for held_out, refused in (([], True), ([each.brief for each in golden_set], False)):
+        manifest = snapshot.freeze(BRAND.guide, everything, UNSEEN, tmp_path, held_out=held_out)
+        kept = snapshot.load(tmp_path / manifest.name, "train")
+        assert train[0].draft.id not in {e.draft_id for e in kept}, "its like stands on the test side"
+        with pytest.raises(ArtifactError, match="was trained on") if refused else nullcontext():
+            check_leakage(golden_set, everything, kept)
+    assert not {moved.hash, offered.hash} & {e.brief.hash for e in kept}
+    assert manifest.left_out["near_duplicate_of_held_out"] >= 3
+
+
+def test_a_student_that_recites_gives_way_to_what_it_learned_from(tmp_path: Path) -> None:
+    mine = [a for a in approved(200) if a.review.final_text]
+    train = next(a for a in mine if snapshot.split_of(a.brief, is_unseen=a.brief.hash in UNSEEN) == "train")
+    test = next(a for a in mine if snapshot.split_of(a.brief, is_unseen=a.brief.hash in UNSEEN) == "test")
+    for author, kept in (("student", train), ("teacher", test)):
+        recited = Approved(
+            test.draft.model_copy(update={"id": "recited", "author": author}),
+            test.brief,
+            test.review.model_copy(update={"draft_id": "recited", "final_text": train.review.final_text}),
+        )
+        manifest = snapshot.freeze(BRAND.guide, [*mine, recited], UNSEEN, tmp_path)
+        ids = {e.draft_id for e in snapshot.load(tmp_path / manifest.name)}
+        assert (train.draft.id in ids, "recited" in ids) == (kept is train, kept is test)
+        assert manifest.left_out.get("recites_training", 0) == (author == "student")
+
+
+def test_a_channel_that_the_guide_no_longer_has_is_left_out_and_counted(tmp_path: Path) -> None:
+    mine = approved(200)
+    guide = BRAND.guide.model_copy(update={"channels": {k: v for k, v in BRAND.guide.channels.items() if k != "sms"}})
+    manifest = snapshot.freeze(guide, mine, UNSEEN, tmp_path)
+    assert all(e.brief.channel != "sms" for e in snapshot.load(tmp_path / manifest.name))
+    assert manifest.left_out["channel_gone"] == sum(
+        a.brief.channel == "sms" and a.review.verdict != "reject" for a in mine
+    )
 
 
 def test_rejected_text_and_text_whose_terms_forbid_training_never_enter(tmp_path: Path) -> None:

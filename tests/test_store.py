@@ -552,6 +552,21 @@ def test_a_database_of_before_undo_keeps_its_verdicts(path: Path):
             sql(path, statement)
 
 
+def test_a_database_of_before_permits_the_student_s_texts_and_those_of_nobody_else(path: Path):
+    path.parent.mkdir()
+    with Store(Database(path, database._engine(path))) as old, old._database.write() as connection:
+        config = Config(attributes={"connection": connection})
+        config.set_main_option("script_location", str(MIGRATIONS))
+        command.upgrade(config, "0011")
+    authors = ("student", "person", "teacher")
+    with Store(Database(path, database._engine(path))) as old:
+        old.save_brand_briefs([a_brief()])
+        old.save_drafts(a_draft(n).model_copy(update={"author": author}) for n, author in enumerate(authors))
+    with Store.open(path) as store:
+        permitted = {draft.author: draft.distillation_permitted for draft in store.drafts("tidewater")}
+    assert permitted == {"student": True, "person": False, "teacher": False}
+
+
 def open_and_tell(path: Path, told: Connection) -> None:
     """In its own process: open a database and say what was imported for it."""
     for name in [name for name in sys.modules if name.partition(".")[0] == "alembic"]:

@@ -61,6 +61,12 @@ def nearest(text: str, corpus: Sequence[str]) -> tuple[int, float] | None:
     return None if best is None else (best[2], best[1] / 100)
 
 
+def all_near(text: str, corpus: Sequence[str], threshold: float) -> list[tuple[int, float]]:
+    """Index and similarity of every masked text at least so much like this one, in order; compares with each."""
+    found = process.extract(text, corpus, scorer=fuzz.ratio, score_cutoff=100 * threshold, limit=None)
+    return sorted((index, score / 100) for _, score, index in found)
+
+
 def _sketch(text: str) -> RMinHash:
     sketch = RMinHash(num_perm=PERMUTATIONS, seed=42)
     whole = text.encode("utf-8", "replace").decode("utf-8")
