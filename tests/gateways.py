@@ -11,6 +11,7 @@ from servers import KEY, Misbehaving
 
 from brand_voice.brand import load_brand
 from brand_voice.context import Context
+from brand_voice.errors import ServeError
 from brand_voice.gateway.app import build
 from brand_voice.gateway.fleet import Fleet, Ways
 from brand_voice.gateway.live_view import LiveView
@@ -49,11 +50,16 @@ class Engines:
         self.servers: list[StudentServer] = []
         self.may_start = threading.Event()
         self.may_start.set()
+        self.ended = threading.Event()
+        """The process would have ended."""
+        self.broken: set[str] = set()
+        """Adapters without which an engine starts and with which none does."""
         self._upstream, self._folder, self._is_lora = upstream, folder, is_lora
 
     def ways(self) -> Ways:
         """What a fleet is given."""
-        return Ways(self._start, self._load, lambda s: publish(s, self._folder / "server.json"), self.told.append)
+        most = None if self._is_lora else 1
+        return Ways(self._start, self._load, self._publish, self.told.append, most, self.ended.set)
 
     def kill(self) -> None:
         """Let the newest engine's process die."""
@@ -64,6 +70,7 @@ class Engines:
     def _start(self, names: Sequence[str]) -> StudentServer:
         self.started.append(tuple(names))
         assert self.may_start.wait(30)
+        self._check(names)
         process = SupervisedProcess(["sleep", "1000"], env={}, cwd=self._folder, log=self._folder / "engine.log")
         base_url = f"http://127.0.0.1:{self._upstream.server_port}/v1"
         rank = 16 if self._is_lora else None
@@ -72,8 +79,16 @@ class Engines:
         return self.servers[-1]
 
     def _load(self, engine: StudentServer, name: str) -> None:
+        self._check([name])
         self.loaded.append(name)
         engine.address = engine.address.model_copy(update={"models": (name, *engine.models)})
+
+    def _check(self, names: Sequence[str]) -> None:
+        for name in self.broken.intersection(names):
+            raise ServeError(f"{name} is damaged", remedy="train again")
+
+    def _publish(self, engine: StudentServer) -> None:
+        publish(engine, self._folder / "server.json")
 
 
 class Running:

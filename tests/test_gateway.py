@@ -475,6 +475,7 @@ def test_an_adapter_asked_for_by_name_does_not_stand_in_for_what_is_live(open_ga
     with open_gateway(is_lora=False, named=(OK,)) as running:
         assert running.ask().status_code == 200
         running.promote("tidewater@other")
+        running.until(lambda: "tidewater@other is not served" in running.fleet.trouble)
         refused = running.ask()
         assert refused.status_code == 404 and "tidewater@other is live and not served" in error_of(refused)["message"]
         assert running.ask(model=OK).status_code == 200
