@@ -66,6 +66,8 @@ class ServerAddress(Record):
     models: tuple[str, ...]
     lora_rank: int | None = None
     """Highest rank of an adapter that can be loaded while it runs; none where none can."""
+    max_model_len: int | None = None
+    """Tokens of a prompt and its answer together."""
 
 
 class StudentServer:
@@ -172,6 +174,7 @@ def start(
         key=key,
         models=plan.models,
         lora_rank=plan.max_lora_rank if plan.loads_adapters else None,
+        max_model_len=plan.max_model_len,
     )
     server = StudentServer(address, process)
     try:

@@ -7,7 +7,8 @@ from pathlib import Path
 from typing import Any
 
 import httpx2
-from servers import KEY, Misbehaving
+import pytest
+from servers import KEY, Misbehaving, misbehaving_server
 
 from brand_voice.brand import load_brand
 from brand_voice.context import Context
@@ -27,6 +28,7 @@ BRAND = "tidewater"
 OK = "tidewater@ok"
 CHAT = {"model": BRAND, "messages": [{"role": "user", "content": "A line about mugs."}]}
 COPY = "/v1/copy"
+BRIEF = {"channel": "tagline", "locale": "en-US", "product_name": "Slow Mug", "key_message": "slow mornings"}
 DEADLINE_S = 20.0
 
 
@@ -171,3 +173,36 @@ def _settings(own: GatewaySettings, upstream: Misbehaving, teacher: str) -> Sett
     url = f"http://127.0.0.1:{upstream.server_port}/v1"
     teachers = {"scripted": TeacherSettings(base_url=url, model="ok", api_key_env="SCRIPTED_KEY")}
     return Settings(gateway=own, teachers=teachers, cascade=CascadeSettings(teacher=teacher, best_of=2))
+
+
+def error_of(response: httpx2.Response) -> dict[str, Any]:
+    """The error in OpenAI's shape."""
+    (error,) = response.json().values()
+    assert error.keys() == {"message", "type", "param", "code"}
+    assert "try: " in error["message"] or error["code"] in {"not_found", "internal_error"}
+    return error
+
+
+def asked_for(running: Running) -> str:
+    """The adapter that the engine was asked for last."""
+    return running.engines._upstream.seen.bodies[-1]["model"]
+
+
+@pytest.fixture(scope="module")
+def upstream() -> Iterator[Misbehaving]:
+    with misbehaving_server() as server:
+        yield server
+
+
+@pytest.fixture(scope="module")
+def shared(upstream: Misbehaving, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Running]:
+    """A gateway that tests share."""
+    with gateway(upstream, tmp_path_factory.mktemp("shared"), max_body_bytes=4_096) as running:
+        yield running
+
+
+@pytest.fixture
+def open_gateway(tmp_path: Path) -> Iterator[Callable[..., Any]]:
+    """A gateway of one test's own, with a server of its own."""
+    with misbehaving_server() as server:
+        yield lambda **settings: gateway(server, tmp_path, **settings)

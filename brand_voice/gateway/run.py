@@ -9,10 +9,10 @@ from typing import NamedTuple
 import uvicorn
 
 from brand_voice.backends import choose_backend, has_gpu
-from brand_voice.chat import LOOPBACK
 from brand_voice.context import Context
 from brand_voice.errors import ServeError
 from brand_voice.gateway.app import build
+from brand_voice.gateway.entrance import is_reached
 from brand_voice.gateway.fleet import Fleet, Ways
 from brand_voice.gateway.live_view import LiveView
 from brand_voice.promotion import adapter_of
@@ -112,15 +112,16 @@ def listening(settings: GatewaySettings) -> Iterator[socket.socket]:
 
 
 def check_reach(context: Context) -> None:
-    """Other machines may reach a gateway only with a key.
+    """Others than this machine's users may ask only with a key.
 
     Raises:
         ServeError: there is none.
     """
-    host = context.settings.gateway.host
-    if host not in LOOPBACK and not context.store.api_keys():
+    settings = context.settings.gateway
+    if is_reached(settings) and not context.store.api_keys():
+        names = ", ".join((settings.host, *settings.hosts))
         raise ServeError(
-            f"{host} is reached from other machines, and there are no API keys", remedy="brand-voice keys add NAME"
+            f"{names} is reached from other machines, and there are no API keys", remedy="brand-voice keys add NAME"
         )
 
 
