@@ -15,6 +15,8 @@ import subprocess
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
+from brand_voice.errors import ServeError
+
 _WATCHED = 'exec 3<&0 0</dev/null; (trap "" TERM INT HUP; read -r _ <&3; kill -KILL 0) >/dev/null 2>&1 & exec "$@" 3<&-'
 ERROR_LINE = re.compile(r"(?:^|\] )((?:\w+\.)*\w*(?:Error|Exception): .+)")
 """The end of a Python traceback, at the start of a line or behind a log line's prefix."""
@@ -34,13 +36,25 @@ class SupervisedProcess:
             env: the child's whole environment.
             cwd: its working directory.
             log: file its stdout and stderr are appended to.
+
+        Raises:
+            ServeError: the log cannot be written, or the system starts no process now.
         """
         self.log = log
-        log.parent.mkdir(parents=True, exist_ok=True)
-        self._log_start = log.stat().st_size if log.exists() else 0
+        try:
+            self._start(command, env, cwd)
+        except OSError as exc:
+            raise ServeError(
+                f"the model server cannot be started: {exc}",
+                remedy=f"see that {log} can be written, and that memory and processes are left",
+            ) from exc
+
+    def _start(self, command: Sequence[str], env: Mapping[str, str], cwd: Path) -> None:
+        self.log.parent.mkdir(parents=True, exist_ok=True)
+        self._log_start = self.log.stat().st_size if self.log.exists() else 0
         watched, self._alive = os.pipe()
         try:
-            with log.open("ab") as output:
+            with self.log.open("ab") as output:
                 self._child = subprocess.Popen(
                     ["/bin/sh", "-c", _WATCHED, "sh", *command],
                     env=dict(env),

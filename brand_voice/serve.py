@@ -66,6 +66,8 @@ class ServerAddress(Record):
     models: tuple[str, ...]
     lora_rank: int | None = None
     """Highest rank of an adapter that can be loaded while it runs; none where none can."""
+    max_model_len: int | None = None
+    """Tokens of a prompt and its answer together."""
 
 
 class StudentServer:
@@ -124,17 +126,6 @@ class StudentServer:
             chat_template_kwargs=NO_THINKING,
         )
 
-    def wait(self) -> None:
-        """Block until the server ends by itself.
-
-        Raises:
-            ServeError: it ended with an error.
-        """
-        while self._process is not None and not self._process.exits_within(60):
-            pass
-        if self._process is not None and self._process.exit_code:
-            raise _died(self._process, "while serving")
-
     def close(self) -> None:
         """End the server and its children if it was started here, and take its published address back."""
         if self.published is not None:
@@ -184,6 +175,7 @@ def start(
         key=key,
         models=plan.models,
         lora_rank=plan.max_lora_rank if plan.loads_adapters else None,
+        max_model_len=plan.max_model_len,
     )
     server = StudentServer(address, process)
     try:
@@ -226,12 +218,21 @@ def load_adapter(server: StudentServer, base: Path | str, folder: Path) -> None:
 
 
 def publish(server: StudentServer, server_file: Path) -> None:
-    """Write the server's address and key where other processes of this user find them."""
+    """Write the server's address and key where other processes of this user find them.
+
+    Raises:
+        ServeError: the file cannot be written.
+    """
     partial = server_file.with_name(f".{server_file.name}.{os.getpid()}")
-    partial.unlink(missing_ok=True)
-    with os.fdopen(os.open(partial, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w", encoding="utf-8") as stream:
-        stream.write(server.address.model_dump_json())
-    partial.replace(server_file)
+    try:
+        partial.unlink(missing_ok=True)
+        with os.fdopen(os.open(partial, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w", encoding="utf-8") as stream:
+            stream.write(server.address.model_dump_json())
+        partial.replace(server_file)
+    except OSError as exc:
+        raise ServeError(
+            f"{server_file} cannot be written: {exc.strerror}", remedy="free space, or make the workspace writable"
+        ) from exc
     server.published = server_file
 
 

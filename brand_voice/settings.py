@@ -132,7 +132,7 @@ class GatewaySettings(Record):
     """The brand's own endpoint, which stands before the student's server."""
 
     host: str = "127.0.0.1"
-    """Another address needs API keys."""
+    """Another address needs API keys, and so does a name in `hosts`."""
     port: int | None = Field(default=None, ge=1, le=65_535)
     """None takes a free one."""
     hosts: tuple[str, ...] = ()
@@ -143,7 +143,7 @@ class GatewaySettings(Record):
     max_n: int = Field(default=4, ge=1)
     """Texts of one request."""
     max_tokens: int = Field(default=1_024, ge=1)
-    """Tokens of one text; without `max_tokens` the engine's context is the limit."""
+    """Tokens of one text, also where a request has no `max_tokens`."""
     max_in_flight: int = Field(default=256, ge=1)
     """Requests at a time; beyond that the answer is 503."""
 

@@ -11,7 +11,7 @@ from brand_voice.brand import BrandFolder, load_brand
 from brand_voice.serve import StudentServer, start
 from brand_voice.settings import ServeSettings
 
-pytest_plugins = ["launched_app"]
+pytest_plugins = ["launched_app", "gateways"]
 
 
 @pytest.fixture(scope="session")

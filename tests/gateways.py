@@ -7,10 +7,12 @@ from pathlib import Path
 from typing import Any
 
 import httpx2
-from servers import KEY, Misbehaving
+import pytest
+from servers import KEY, Misbehaving, misbehaving_server
 
 from brand_voice.brand import load_brand
 from brand_voice.context import Context
+from brand_voice.errors import ServeError
 from brand_voice.gateway.app import build
 from brand_voice.gateway.fleet import Fleet, Ways
 from brand_voice.gateway.live_view import LiveView
@@ -26,6 +28,7 @@ BRAND = "tidewater"
 OK = "tidewater@ok"
 CHAT = {"model": BRAND, "messages": [{"role": "user", "content": "A line about mugs."}]}
 COPY = "/v1/copy"
+BRIEF = {"channel": "tagline", "locale": "en-US", "product_name": "Slow Mug", "key_message": "slow mornings"}
 DEADLINE_S = 20.0
 
 
@@ -49,11 +52,16 @@ class Engines:
         self.servers: list[StudentServer] = []
         self.may_start = threading.Event()
         self.may_start.set()
+        self.ended = threading.Event()
+        """The process would have ended."""
+        self.broken: set[str] = set()
+        """Adapters without which an engine starts and with which none does."""
         self._upstream, self._folder, self._is_lora = upstream, folder, is_lora
 
     def ways(self) -> Ways:
         """What a fleet is given."""
-        return Ways(self._start, self._load, lambda s: publish(s, self._folder / "server.json"), self.told.append)
+        most = None if self._is_lora else 1
+        return Ways(self._start, self._load, self._publish, self.told.append, most, self.ended.set)
 
     def kill(self) -> None:
         """Let the newest engine's process die."""
@@ -64,6 +72,7 @@ class Engines:
     def _start(self, names: Sequence[str]) -> StudentServer:
         self.started.append(tuple(names))
         assert self.may_start.wait(30)
+        self._check(names)
         process = SupervisedProcess(["sleep", "1000"], env={}, cwd=self._folder, log=self._folder / "engine.log")
         base_url = f"http://127.0.0.1:{self._upstream.server_port}/v1"
         rank = 16 if self._is_lora else None
@@ -72,8 +81,16 @@ class Engines:
         return self.servers[-1]
 
     def _load(self, engine: StudentServer, name: str) -> None:
+        self._check([name])
         self.loaded.append(name)
         engine.address = engine.address.model_copy(update={"models": (name, *engine.models)})
+
+    def _check(self, names: Sequence[str]) -> None:
+        for name in self.broken.intersection(names):
+            raise ServeError(f"{name} is damaged", remedy="train again")
+
+    def _publish(self, engine: StudentServer) -> None:
+        publish(engine, self._folder / "server.json")
 
 
 class Running:
@@ -156,3 +173,36 @@ def _settings(own: GatewaySettings, upstream: Misbehaving, teacher: str) -> Sett
     url = f"http://127.0.0.1:{upstream.server_port}/v1"
     teachers = {"scripted": TeacherSettings(base_url=url, model="ok", api_key_env="SCRIPTED_KEY")}
     return Settings(gateway=own, teachers=teachers, cascade=CascadeSettings(teacher=teacher, best_of=2))
+
+
+def error_of(response: httpx2.Response) -> dict[str, Any]:
+    """The error in OpenAI's shape."""
+    (error,) = response.json().values()
+    assert error.keys() == {"message", "type", "param", "code"}
+    assert "try: " in error["message"] or error["code"] in {"not_found", "internal_error"}
+    return error
+
+
+def asked_for(running: Running) -> str:
+    """The adapter that the engine was asked for last."""
+    return running.engines._upstream.seen.bodies[-1]["model"]
+
+
+@pytest.fixture(scope="module")
+def upstream() -> Iterator[Misbehaving]:
+    with misbehaving_server() as server:
+        yield server
+
+
+@pytest.fixture(scope="module")
+def shared(upstream: Misbehaving, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Running]:
+    """A gateway that tests share."""
+    with gateway(upstream, tmp_path_factory.mktemp("shared"), max_body_bytes=4_096) as running:
+        yield running
+
+
+@pytest.fixture
+def open_gateway(tmp_path: Path) -> Iterator[Callable[..., Any]]:
+    """A gateway of one test's own, with a server of its own."""
+    with misbehaving_server() as server:
+        yield lambda **settings: gateway(server, tmp_path, **settings)

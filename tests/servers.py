@@ -231,8 +231,11 @@ class _Handler(BaseHTTPRequestHandler):
             self.server.left.set()
 
     def stream(self, model: str) -> None:
-        """Server-sent events: `ok`, `broken` (closed half-way), `error-event`, `cut-off`, or a plain reply."""
-        if model not in {"ok", "broken", "error-event", "cut-off", "unfinished"}:
+        """Server-sent events: `ok`, `broken` (closed half-way), `error-event`, `cut-off`, or a plain reply.
+
+        `error-first` fails at once and says that it is done, as vLLM does; `not-done` does not say it.
+        """
+        if model not in {"ok", "broken", "error-event", "error-first", "cut-off", "unfinished", "not-done"}:
             return getattr(self, model.replace("-", "_"))({})
         self.close_connection = True
         self.send_response(200)
@@ -241,13 +244,17 @@ class _Handler(BaseHTTPRequestHandler):
             self.send_header("Content-Length", "100000")
         self.end_headers()
         events: list[Any] = [{"choices": [{"delta": {"content": part}}]} for part in ("Pour ", "the cream", " in.")]
-        finish = {"ok": "stop", "cut-off": "length"}.get(model)
+        finish = {"ok": "stop", "cut-off": "length", "not-done": "stop"}.get(model)
         if finish:
             events += [{"choices": [{"delta": {}, "finish_reason": finish}]}, {"choices": [], "usage": USAGE}]
+        failed = {"error": {"message": "engine died", "code": 500}}
         if model == "error-event":
-            events.append({"error": {"message": "engine died", "code": 500}})
-        lines = [": keep-alive\n\n", *(f"data: {json.dumps(event)}\n\n" for event in events)]
-        if finish:
+            events.append(failed)
+        if model == "error-first":
+            events = [failed]
+        comment = [] if model == "error-first" else [": keep-alive\n\n"]
+        lines = [*comment, *(f"data: {json.dumps(event)}\n\n" for event in events)]
+        if model in {"ok", "cut-off", "error-first"}:
             lines.append("data: [DONE]\n\n")
         self.wfile.write("".join(lines).encode())
         return None

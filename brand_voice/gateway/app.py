@@ -18,8 +18,8 @@ from starlette.responses import JSONResponse, Response
 from brand_voice.context import Context
 from brand_voice.gateway.accounts import Entry, Metrics, RequestLog
 from brand_voice.gateway.copywriter import Copywriter
+from brand_voice.gateway.entrance import Admission, Entrance
 from brand_voice.gateway.fleet import Fleet
-from brand_voice.gateway.gate import Admission, Gate
 from brand_voice.gateway.live_view import LiveView
 from brand_voice.gateway.refusals import CLIENT_GONE, RefusedError, Unserved, error_body
 from brand_voice.gateway.relay import GoneError, Relay, unless_gone
@@ -29,7 +29,7 @@ from brand_voice.gateway.router import Router
 Work = Callable[[Request, dict[str, Any], Entry], Awaitable[Response]]
 
 
-class Desk(NamedTuple):
+class Parts(NamedTuple):
     """What the routes work with."""
 
     context: Context
@@ -49,54 +49,54 @@ def build(context: Context, fleet: Fleet, view: LiveView, *, default: str) -> Fa
         SettingsError: the cascade's teacher cannot be asked.
     """
     settings, router, metrics = context.settings.gateway, Router(view, fleet, default), Metrics()
-    desk = Desk(
+    parts = Parts(
         context=context,
         fleet=fleet,
         router=router,
         admission=Admission(view, settings),
-        relay=Relay(router, settings.deadline_s),
+        relay=Relay(router, settings),
         copywriter=Copywriter(context, router),
         metrics=metrics,
         log=RequestLog(context.store.log_served, metrics, context.notify),
     )
-    desk.copywriter.open()
-    app = FastAPI(docs_url=None, redoc_url=None, openapi_url=None, redirect_slashes=False, lifespan=_lifespan(desk))
-    app.add_middleware(Gate, settings=settings)
+    parts.copywriter.open()
+    app = FastAPI(docs_url=None, redoc_url=None, openapi_url=None, redirect_slashes=False, lifespan=_lifespan(parts))
+    app.add_middleware(Entrance, settings=settings)
     app.add_exception_handler(HTTPException, _unserved)
     app.add_exception_handler(Exception, _bug)
-    for path, method, answer in _routes(desk):
+    for path, method, answer in _routes(parts):
         app.add_api_route(path, answer, methods=[method], response_model=None)
     return app
 
 
-def _routes(desk: Desk) -> list[tuple[str, str, Callable[[Request], Awaitable[Response]]]]:
+def _routes(parts: Parts) -> list[tuple[str, str, Callable[[Request], Awaitable[Response]]]]:
     async def chat(request: Request) -> Response:
-        return await _worked(desk, request, _chat)
+        return await _worked(parts, request, _chat)
 
     async def copy(request: Request) -> Response:
-        return await _worked(desk, request, _copy)
+        return await _worked(parts, request, _copy)
 
     async def _chat(request: Request, body: dict[str, Any], entry: Entry) -> Response:
-        fields = chat_fields(body, desk.context.settings.gateway)
+        fields = chat_fields(body, parts.context.settings.gateway)
         if fields.get("stream"):
-            work = desk.relay.stream(model_of(body), fields, entry, desk.log)
+            work = parts.relay.stream(model_of(body), fields, entry, parts.log)
         else:
-            work = desk.relay.complete(model_of(body), fields, entry)
+            work = parts.relay.complete(model_of(body), fields, entry)
         return await unless_gone(request, work)
 
     async def _copy(request: Request, body: dict[str, Any], entry: Entry) -> Response:
         fields = {name: value for name, value in body.items() if name != "model"}
-        work = desk.copywriter.write(model_of(body), desk.copywriter.brief(fields), entry)
+        work = parts.copywriter.write(model_of(body), parts.copywriter.brief(fields), entry)
         return JSONResponse(await unless_gone(request, work))
 
     async def models(request: Request) -> Response:
-        return _looked(desk, request, lambda: JSONResponse(_models(desk.router)))
+        return _looked(parts, request, lambda: JSONResponse(_models(parts.router)))
 
     async def metrics(request: Request) -> Response:
-        return _looked(desk, request, lambda: Response(_numbers(desk), media_type=CONTENT_TYPE_LATEST))
+        return _looked(parts, request, lambda: Response(_numbers(parts), media_type=CONTENT_TYPE_LATEST))
 
     async def health(_: Request) -> Response:
-        return _health(desk)
+        return _health(parts)
 
     return [
         ("/v1/chat/completions", "POST", chat),
@@ -107,21 +107,21 @@ def _routes(desk: Desk) -> list[tuple[str, str, Callable[[Request], Awaitable[Re
     ]
 
 
-async def _worked(desk: Desk, request: Request, work: Work) -> Response:
+async def _worked(parts: Parts, request: Request, work: Work) -> Response:
     """Let a request in, do it, and remember it; a stream is remembered by whoever sends it."""
     try:
-        key = desk.admission.admit(request.headers)
-        body = await read_object(request, desk.context.settings.gateway)
-        body.setdefault("model", desk.router.alias) if request.url.path == "/v1/copy" else None
-        model = desk.router.told(model_of(body))
+        key = parts.admission.admit(request.headers)
+        body = await read_object(request, parts.context.settings.gateway)
+        body.setdefault("model", parts.router.alias) if request.url.path == "/v1/copy" else None
+        model = parts.router.told(model_of(body))
     except RefusedError as error:
-        desk.metrics.refused.labels(error.code).inc()
+        parts.metrics.refused.labels(error.code).inc()
         return error.response()
-    entry = Entry(desk.router.alias, key.name, request.url.path, model)
-    return await _remembered(desk, request, body, entry, work)
+    entry = Entry(parts.router.alias, key.name, request.url.path, model)
+    return await _remembered(parts, request, body, entry, work)
 
 
-async def _remembered(desk: Desk, request: Request, body: dict[str, Any], entry: Entry, work: Work) -> Response:
+async def _remembered(parts: Parts, request: Request, body: dict[str, Any], entry: Entry, work: Work) -> Response:
     is_stream = False
     try:
         response = await work(request, body, entry)
@@ -137,16 +137,16 @@ async def _remembered(desk: Desk, request: Request, body: dict[str, Any], entry:
         raise
     finally:
         if not is_stream:
-            desk.log.add(entry)
+            parts.log.add(entry)
     return response
 
 
-def _looked(desk: Desk, request: Request, answer: Callable[[], Response]) -> Response:
+def _looked(parts: Parts, request: Request, answer: Callable[[], Response]) -> Response:
     """Answer whoever has a good key; looking does not count against its limit."""
     try:
-        desk.admission.who(request.headers)
+        parts.admission.who(request.headers)
     except RefusedError as error:
-        desk.metrics.refused.labels(error.code).inc()
+        parts.metrics.refused.labels(error.code).inc()
         return error.response()
     return answer()
 
@@ -157,36 +157,36 @@ def _models(router: Router) -> dict[str, Any]:
     return {"object": "list", "data": rows}
 
 
-def _health(desk: Desk) -> Response:
+def _health(parts: Parts) -> Response:
     """Whether the alias is answered now; open to everybody, so it names no adapter."""
-    is_up = desk.router.standing_by() is not None
+    is_up = parts.router.standing_by() is not None
     state = "ok" if is_up else "restarting"
-    told = {"status": state, "restarts": desk.fleet.restarts, "is_behind": bool(desk.fleet.trouble)}
+    told = {"status": state, "restarts": parts.fleet.restarts, "is_behind": bool(parts.fleet.trouble)}
     return JSONResponse(told, 200 if is_up else 503)
 
 
-def _numbers(desk: Desk) -> bytes:
-    metrics = desk.metrics
-    metrics.restarts.set(desk.fleet.restarts)
-    metrics.engine_up.set(desk.router.standing_by() is not None)
-    metrics.in_flight.set(sum(engine.in_flight for engine in desk.fleet.engines))
-    metrics.share.labels(desk.router.alias).set(desk.router.share)
+def _numbers(parts: Parts) -> bytes:
+    metrics = parts.metrics
+    metrics.restarts.set(parts.fleet.restarts)
+    metrics.engine_up.set(parts.router.standing_by() is not None)
+    metrics.in_flight.set(sum(engine.in_flight for engine in parts.fleet.engines))
+    metrics.share.labels(parts.router.alias).set(parts.router.share)
     return generate_latest(metrics.registry)
 
 
-def _lifespan(desk: Desk) -> Callable[[FastAPI], Any]:
+def _lifespan(parts: Parts) -> Callable[[FastAPI], Any]:
     @asynccontextmanager
     async def lifespan(_: FastAPI) -> AsyncIterator[None]:
-        writing = asyncio.create_task(desk.log.run())
+        writing = asyncio.create_task(parts.log.run())
         try:
             yield
         finally:
             writing.cancel()
             with suppress(asyncio.CancelledError):
                 await writing
-            await desk.log.flush()
-            desk.copywriter.close()
-            await desk.relay.close()
+            await parts.log.flush()
+            parts.copywriter.close()
+            await parts.relay.close()
 
     return lifespan
 

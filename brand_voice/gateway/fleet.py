@@ -5,9 +5,14 @@ that one loads none (merged weights, another base), a second engine is started b
 until the new one has answered, takes no new requests from then on, and is closed when its last request is done. An
 engine that died is started again, each time later. Requests never wait for this thread, only for an engine.
 
+An adapter that cannot be served takes nobody along: what matters most is started without it, and where that fails and
+nothing runs, what mattered most before.
+
 It knows neither HTTP nor the store.
 """
 
+import os
+import signal
 import threading
 import time
 from collections.abc import Callable, Iterator, Sequence
@@ -15,13 +20,17 @@ from contextlib import contextmanager
 from typing import NamedTuple
 
 from brand_voice.errors import BrandVoiceError
-from brand_voice.serve import StudentServer
+from brand_voice.serve import ServerAddress, StudentServer
 
 POLL_S = 0.5
 FIRST_BACKOFF_S = 1.0
 LONGEST_BACKOFF_S = 60.0
 SOUND_AFTER_S = 120.0
 """An engine that lived so long starts the backoff anew when it dies."""
+
+
+def _end() -> None:
+    os.kill(os.getpid(), signal.SIGTERM)
 
 
 class Ways(NamedTuple):
@@ -34,6 +43,37 @@ class Ways(NamedTuple):
     publish: Callable[[StudentServer], None]
     """Tell other processes where the engine is."""
     notify: Callable[[str], None]
+    most: int | None = None
+    """Adapters that one engine holds; none: any number."""
+    end: Callable[[], None] = _end
+    """End this process: nobody looks after the engines any more."""
+
+
+class Pause:
+    """How long to wait before the next try, each time longer."""
+
+    def __init__(self, clock: Callable[[], float]) -> None:
+        self._clock = clock
+        self._length_s = 0.0
+        self._end = 0.0
+
+    @property
+    def left_s(self) -> float:
+        """What is left of it."""
+        return max(0.0, self._end - self._clock())
+
+    def begin(self) -> None:
+        """Wait, twice as long as the last time."""
+        self._length_s = min(self._length_s * 2 or FIRST_BACKOFF_S, LONGEST_BACKOFF_S)
+        self._end = self._clock() + self._length_s
+
+    def end(self) -> None:
+        """Wait no more this time."""
+        self._end = 0.0
+
+    def forget(self) -> None:
+        """Begin anew with the shortest."""
+        self._length_s = 0.0
 
 
 class Engine:
@@ -46,9 +86,13 @@ class Engine:
         """Whether another one has taken its place: it finishes what it has."""
         self.started = started
 
+    def holds(self, adapter: str) -> bool:
+        """Whether it could answer for an adapter."""
+        return adapter in self.server.models and self.server.is_alive
+
     def serves(self, adapter: str) -> bool:
         """Whether a request for an adapter may go here now."""
-        return not self.is_retired and adapter in self.server.models and self.server.is_alive
+        return not self.is_retired and self.holds(adapter)
 
     @contextmanager
     def busy(self) -> Iterator[None]:
@@ -71,13 +115,19 @@ class Fleet:
         self.restarts = 0
         self.trouble = ""
         """Why what is wanted is not served; empty when it is."""
+        self.wanted: tuple[str, ...] = ()
+        """What should be served, as far as one engine holds it, when the thread last asked."""
+        self.left_out: tuple[str, ...] = ()
+        """What should be served, too, and has no room."""
         self.leading = ""
-        """The adapter that mattered most when last all that was wanted was served."""
+        """The last adapter that mattered most and was served."""
         self._wanted = wanted
         self._ways = ways
         self._clock = clock
-        self._backoff_s = 0.0
-        self._next_try = 0.0
+        self._pause = Pause(clock)
+        self._pause_beside = Pause(clock)
+        """Of what is wanted beside what matters most: its failures must not delay the other."""
+        self._told: ServerAddress | None = None
         self._wake = threading.Event()
         self._closing = threading.Event()
         self._thread = threading.Thread(target=self._run, name="fleet", daemon=True)
@@ -88,8 +138,15 @@ class Fleet:
         Raises:
             BrandVoiceError: it does not start.
         """
-        self.leading = (wanted := self._wanted())[0]
-        self._start(wanted)
+        self._ask()
+        try:
+            self._start()
+            self._tell(*self._no_room())
+        except BrandVoiceError as error:
+            if not self.engines:
+                raise
+            self._postpone(error)
+        self._publish()
         self._thread.start()
 
     def close(self) -> None:
@@ -106,38 +163,58 @@ class Fleet:
         return next((engine for engine in self.engines if engine.serves(adapter)), None)
 
     def adapters(self) -> tuple[str, ...]:
-        """Everything that is served now or should be."""
+        """Everything that is served now or should be and can."""
         served = (model for engine in self.engines if not engine.is_retired for model in engine.server.models)
-        return tuple(dict.fromkeys([*self._wanted(), *(model for model in served if "@" in model)]))
+        return tuple(dict.fromkeys([*self.wanted, *(model for model in served if "@" in model)]))
 
     @property
     def retry_after_s(self) -> float:
         """When it may be worth asking again."""
-        return max(1.0, self._next_try - self._clock())
+        return max(1.0, self._pause.left_s)
 
     def _run(self) -> None:
-        while not self._closing.is_set():
-            self._wake.wait(POLL_S)
-            self._wake.clear()
-            try:
-                self.look()
-            except BrandVoiceError as error:
-                self._postpone(error)
+        try:
+            while not self._closing.is_set():
+                self._wake.wait(POLL_S)
+                self._wake.clear()
+                try:
+                    self.look()
+                except BrandVoiceError as error:
+                    self._postpone(error)
+        finally:
+            if not self._closing.is_set():  # a bug: better no gateway than one whose engines stay as they are
+                self._ways.notify("error: nobody looks after the engines any more; the gateway ends")
+                self._ways.end()
 
     def look(self) -> None:
         """Bury the dead, serve what is wanted and missing, close what is drained.
 
         Raises:
-            BrandVoiceError: an engine does not start, or an adapter does not load.
+            BrandVoiceError: an engine does not start, an adapter does not load, or the address cannot be published.
         """
+        self._ask()
         self._bury()
-        wanted = self._wanted()
-        missing = [name for name in wanted if self.engine(name) is None]
+        first = self.wanted[0]
+        if self.engine(first) is None and any(engine.holds(first) for engine in self.engines):
+            self._settle()  # it has retired, and its adapter is live again
+        missing = [name for name in self.wanted if self.engine(name) is None]
+        if first not in missing:
+            self.leading = first
         if not missing:
-            self.trouble, self.leading = "", wanted[0]
-        elif self._clock() >= self._next_try:
-            self._bring(wanted, missing)
+            self._tell(*self._no_room())
+        elif not (self._pause if first in missing else self._pause_beside).left_s:
+            self._bring(missing)
+        self._publish()
         self._close_drained()
+
+    def _ask(self) -> None:
+        """What is wanted now; after a change nothing waits for another try."""
+        names = self._wanted()
+        most = self._ways.most or len(names)
+        if names != self.wanted + self.left_out:
+            self._pause.end()
+            self._pause_beside.end()
+        self.wanted, self.left_out = names[:most], names[most:]
 
     def _bury(self) -> None:
         dead = [engine for engine in self.engines if not engine.server.is_alive]
@@ -149,38 +226,80 @@ class Fleet:
             self._ways.notify(f"the engine of {', '.join(engine.server.models)} ended by itself; starting it again")
             self.restarts += 1
             if self._clock() - engine.started > SOUND_AFTER_S:
-                self._backoff_s = 0.0
-            self._wait_longer()
+                self._pause.forget()
+            self._pause.begin()
 
-    def _bring(self, wanted: tuple[str, ...], missing: list[str]) -> None:
+    def _bring(self, missing: list[str]) -> None:
         running = next((e for e in self.engines if not e.is_retired and e.server.address.lora_rank), None)
         if running is None:
-            self._start(wanted)
+            self._start()
             return
-        try:
-            for name in missing:
-                self._ways.load(running.server, name)
-                self._ways.notify(f"loaded {name}")
-            self._ways.publish(running.server)
-        except BrandVoiceError as error:
-            if wanted[0] not in missing:  # a canary that does not load is not worth a second engine
-                raise
-            self._ways.notify(f"{error.message}; starting a second engine for it")
-            self._start(wanted)
+        failed = [error for name in missing if (error := self._load(running, name))]
+        if failed and self.engine(self.wanted[0]) is None:  # a canary that does not load is not worth a second engine
+            self._ways.notify(f"{failed[0].message}; starting a second engine for it")
+            self._start()
+        elif failed:
+            raise failed[0]
 
-    def _start(self, wanted: tuple[str, ...]) -> None:
-        """Start an engine for all that is wanted; the others retire once it has answered."""
-        server = self._ways.start(wanted)
-        if self._closing.is_set():
-            server.close()
-            return
+    def _load(self, engine: Engine, name: str) -> BrandVoiceError | None:
+        """Load an adapter; what came in the way must not keep the next one out."""
+        try:
+            self._ways.load(engine.server, name)
+        except BrandVoiceError as error:
+            return error
+        self._ways.notify(f"loaded {name}")
+        return None
+
+    def _start(self) -> None:
+        """Start an engine for all that is wanted, or else for as much of it as keeps requests answered.
+
+        Raises:
+            BrandVoiceError: not all of it is served; what is, is.
+        """
+        failed: list[BrandVoiceError] = []
+        for names in self._choices():
+            try:
+                server = self._ways.start(names)
+            except BrandVoiceError as error:
+                failed.append(error)
+                continue
+            if self._closing.is_set():
+                server.close()
+                return
+            self.engines = (Engine(server, self._clock()), *self.engines)
+            self._settle()
+            self._pause.end()
+            break
+        if failed:
+            raise failed[0]
+
+    def _choices(self) -> Iterator[tuple[str, ...]]:
+        """What an engine is started for; the next choice counts where the one before failed."""
+        first, leading = self.wanted[:1], self.leading
+        yield self.wanted
+        if self.wanted != first and self.engine(first[0]) is None:
+            yield first
+        if leading and leading != first[0] and not any(each.serves(leading) for each in self.engines):
+            yield (leading,)
+
+    def _settle(self) -> None:
+        """Let one engine answer, by what is wanted now: that may have changed while it started; the others retire."""
+        self._ask()
+        newest = self.engines[0]
+        order = ((name, each) for name in (self.wanted[0], self.leading) for each in self.engines if each.holds(name))
+        self.leading, chosen = next(order, (newest.server.models[0], newest))
+        chosen.is_retired = False
         for engine in self.engines:
-            engine.server.published = None  # its closing must not take the new one's address back
-        self._ways.publish(server)
-        former, self.engines = self.engines, (Engine(server, self._clock()), *self.engines)
-        for engine in former:
-            engine.is_retired = True
-        self._next_try = 0.0
+            if engine is not chosen:
+                engine.is_retired = True
+                engine.server.published = None  # its closing must not take the other's address back
+
+    def _publish(self) -> None:
+        """Tell other processes where the engine is, unless they know."""
+        for engine in self.engines:
+            if not engine.is_retired and engine.server.address != self._told:
+                self._ways.publish(engine.server)
+                self._told = engine.server.address
 
     def _close_drained(self) -> None:
         for engine in self.engines:
@@ -188,12 +307,17 @@ class Fleet:
                 self.engines = tuple(each for each in self.engines if each is not engine)
                 engine.server.close()
 
-    def _postpone(self, error: BrandVoiceError) -> None:
-        if error.message != self.trouble:
-            self._ways.notify(f"error: {error.message}\n  try: {error.remedy}")
-        self.trouble = error.message
-        self._wait_longer()
+    def _no_room(self) -> tuple[str, str]:
+        if not self.left_out:
+            return "", ""
+        served, others = ", ".join(self.wanted), ", ".join(self.left_out)
+        return f"{others} is not served: the engine has room for {served} alone", "set serve.mode = 'lora', serve again"
 
-    def _wait_longer(self) -> None:
-        self._backoff_s = min(self._backoff_s * 2 or FIRST_BACKOFF_S, LONGEST_BACKOFF_S)
-        self._next_try = self._clock() + self._backoff_s
+    def _postpone(self, error: BrandVoiceError) -> None:
+        self._tell(error.message, error.remedy)
+        (self._pause_beside if self.engine(self.wanted[0]) else self._pause).begin()
+
+    def _tell(self, trouble: str, remedy: str) -> None:
+        if trouble and trouble != self.trouble:
+            self._ways.notify(f"error: {trouble}\n  try: {remedy}")
+        self.trouble = trouble

@@ -19,10 +19,12 @@ from starlette.requests import Request
 from starlette.responses import Response, StreamingResponse
 
 from brand_voice.gateway.accounts import Entry, RequestLog
-from brand_voice.gateway.events import Events, error_event
+from brand_voice.gateway.events import Events, begins_with_error, error_event
 from brand_voice.gateway.refusals import CLIENT_GONE, RefusedError, bad_request, engine_failed, too_late, unavailable
 from brand_voice.gateway.router import LOOK_AGAIN_S, Router, Target
 from brand_voice.protocol import AttemptError, Told, server_error
+from brand_voice.serve import ServerAddress
+from brand_voice.settings import GatewaySettings
 
 T = TypeVar("T")
 CONNECT_TIMEOUT_S = 5.0
@@ -51,10 +53,12 @@ class Opened(NamedTuple):
 class Relay:
     """Passes chat completions to engines."""
 
-    def __init__(self, router: Router, deadline_s: float) -> None:
+    def __init__(self, router: Router, settings: GatewaySettings) -> None:
         self._router = router
-        self._deadline_s = deadline_s
-        limits = httpx2.Limits(max_connections=None, max_keepalive_connections=256)
+        self._deadline_s = settings.deadline_s
+        self._max_tokens = settings.max_tokens
+        # uvicorn, and so vLLM, drops a connection after 5 s without a request: be the first to let go.
+        limits = httpx2.Limits(max_connections=None, max_keepalive_connections=256, keepalive_expiry=4)
         # No proxy may stand before loopback.
         self._clients = [httpx2.AsyncClient(limits=limits, trust_env=False) for _ in range(POOLS)]
         self._turns = cycle(self._clients)
@@ -95,7 +99,7 @@ class Relay:
         except BaseException:
             stack.close()
             raise
-        pieces = self._pieces(opened, Events(shows_usage=shows_usage), entry)
+        pieces = self._pieces(opened, Events(shows_usage=shows_usage, texts=fields.get("n", 1)), entry)
         return StreamingResponse(_closing(pieces, stack, entry, log), media_type="text/event-stream")
 
     async def _pieces(self, opened: Opened, events: Events, entry: Entry) -> AsyncGenerator[bytes, None]:
@@ -106,7 +110,9 @@ class Relay:
             async for chunk in opened.rest:
                 for passed in events.take(chunk):
                     yield passed
-            if not events.is_done:
+                if events.has_failed:
+                    break
+            if events.has_failed or not events.is_done:
                 problem = engine_failed("its answer broke off")
         except httpx2.TimeoutException:
             problem = too_late(self._deadline_s)
@@ -141,7 +147,7 @@ class Relay:
 
     async def _send(self, target: Target, fields: dict[str, Any]) -> Opened:
         address = target.engine.server.address
-        body = json.dumps(fields | {"model": target.adapter}).encode()
+        body = json.dumps(self._bounded(fields, address) | {"model": target.adapter}).encode()
         client = next(self._turns)
         request = client.build_request(
             "POST",
@@ -157,10 +163,19 @@ class Relay:
             if not fields.get("stream"):
                 return Opened(target, response, await response.aread(), _nothing())
             rest = response.aiter_raw()
-            return Opened(target, response, await anext(rest, b""), rest)
+            first = await anext(rest, b"")
+            if not first or begins_with_error(first):
+                raise httpx2.ReadError("the engine is dying")
+            return Opened(target, response, first, rest)
         except BaseException:
             await response.aclose()
             raise
+
+    def _bounded(self, fields: dict[str, Any], address: ServerAddress) -> dict[str, Any]:
+        """The fields with a limit of tokens; vLLM refuses one above its context."""
+        if fields.keys() & {"max_tokens", "max_completion_tokens"}:
+            return fields
+        return fields | {"max_tokens": min(self._max_tokens, address.max_model_len or self._max_tokens)}
 
     async def _failure(self, target: Target, response: httpx2.Response) -> Exception:
         """What to make of a status other than 200; an engine that is dying counts as unreachable."""

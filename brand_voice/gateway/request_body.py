@@ -40,6 +40,7 @@ async def read_object(request: Request, settings: GatewaySettings) -> dict[str, 
                 if len(content) > limit:
                     raise _too_large(limit)
         body = json.loads(bytes(content))
+        json.dumps(body, ensure_ascii=False).encode()  # half of a character, as in "\\ud800", can go nowhere
     except (TimeoutError, ClientDisconnect) as exc:
         raise RefusedError(
             HTTPStatus.REQUEST_TIMEOUT, "the request did not arrive", code="timeout", remedy="send it again"
@@ -80,6 +81,8 @@ def chat_fields(body: dict[str, Any], settings: GatewaySettings) -> dict[str, An
         raise bad_request("no messages", 'send `"messages": [{"role": "user", "content": "..."}]`')
     if not isinstance(body.get("stream", False), bool | None):
         raise bad_request("stream is neither true nor false", "send true or false")
+    if not isinstance(body.get("stream_options"), dict | None):
+        raise bad_request("stream_options is no object", 'send `{"include_usage": true}`')
     limits = {"n": settings.max_n, "max_tokens": settings.max_tokens, "max_completion_tokens": settings.max_tokens}
     for name, limit in limits.items():
         value = body.get(name)

@@ -44,8 +44,9 @@ class Router:
 
     @property
     def share(self) -> float:
-        """The canary's share of the traffic."""
-        return self._view.standing().share
+        """The canary's share of the traffic, as far as it is served."""
+        standing = self._view.standing()
+        return standing.share if standing.canary and self._fleet.engine(standing.canary) else 0.0
 
     @property
     def retry_after_s(self) -> float:
@@ -103,8 +104,8 @@ class Router:
         return (*canary, self.live)
 
     def _check(self, model: str) -> None:
-        known = self._fleet.adapters()
-        if model in known or (model == self.alias and self.live in known):
+        known, left_out = self._fleet.adapters(), self._fleet.left_out
+        if model in known or (model == self.alias and self.live not in left_out):  # the fleet looks twice a second
             return
         said = f"{self.live} is live and not served here" if model == self.alias else f"no model {model[:80]!r}"
         raise RefusedError(

@@ -9,10 +9,10 @@ from typing import NamedTuple
 import uvicorn
 
 from brand_voice.backends import choose_backend, has_gpu
-from brand_voice.chat import LOOPBACK
 from brand_voice.context import Context
 from brand_voice.errors import ServeError
 from brand_voice.gateway.app import build
+from brand_voice.gateway.entrance import is_reached
 from brand_voice.gateway.fleet import Fleet, Ways
 from brand_voice.gateway.live_view import LiveView
 from brand_voice.promotion import adapter_of
@@ -36,13 +36,12 @@ class Chosen(NamedTuple):
     """Whether an engine holds more than one adapter."""
 
     def wanted(self, context: Context) -> tuple[str, ...]:
-        """The adapters to be served now, the one that matters most first."""
+        """The adapters to be served now, the one that matters most first; without room for several, what was named."""
         standing = context.store.standing(context.brand_id)
         live = standing.live or self.default
-        if not self.is_several:
-            return self.named[:1] or (live,)
         beside = () if standing.canary is None else (standing.canary,)
-        return tuple(dict.fromkeys((live, *beside, *self.named)))
+        order = (live, *beside, *self.named) if self.is_several else (*self.named, live, *beside)
+        return tuple(dict.fromkeys(order))
 
 
 def run(context: Context, named: Sequence[str] = ()) -> None:
@@ -60,7 +59,7 @@ def run(context: Context, named: Sequence[str] = ()) -> None:
     with listening(context.settings.gateway) as listener:
         check_reach(context)
         chosen = choose(context, named)
-        fleet = Fleet(lambda: chosen.wanted(context), ways(context))
+        fleet = Fleet(lambda: chosen.wanted(context), ways(context, chosen))
         try:
             fleet.open()
             with context.store.watched() as version:
@@ -113,15 +112,16 @@ def listening(settings: GatewaySettings) -> Iterator[socket.socket]:
 
 
 def check_reach(context: Context) -> None:
-    """Other machines may reach a gateway only with a key.
+    """Others than this machine's users may ask only with a key.
 
     Raises:
         ServeError: there is none.
     """
-    host = context.settings.gateway.host
-    if host not in LOOPBACK and not context.store.api_keys():
+    settings = context.settings.gateway
+    if is_reached(settings) and not context.store.api_keys():
+        names = ", ".join((settings.host, *settings.hosts))
         raise ServeError(
-            f"{host} is reached from other machines, and there are no API keys", remedy="brand-voice keys add NAME"
+            f"{names} is reached from other machines, and there are no API keys", remedy="brand-voice keys add NAME"
         )
 
 
@@ -134,8 +134,8 @@ def choose(context: Context, named: Sequence[str]) -> Chosen:
     found = [adapter_of(context, name).name for name in named]
     standing = context.store.standing(context.brand_id)
     default = found[0] if found else adapter_of(context).name
-    beside = len(found) + (standing.canary is not None)
-    return Chosen(default, tuple(found), holds_several(context.settings.serve, beside))
+    at_once = max(1, len(found)) + (standing.canary is not None)
+    return Chosen(default, tuple(found), holds_several(context.settings.serve, at_once))
 
 
 def holds_several(settings: ServeSettings, asked_for: int) -> bool:
@@ -145,19 +145,24 @@ def holds_several(settings: ServeSettings, asked_for: int) -> bool:
     return settings.mode == "lora" or (settings.mode == "auto" and (asked_for > 1 or has_gpu()))
 
 
-def ways(context: Context) -> Ways:
-    """Engines as the settings have them; after the first one, without a progress bar and on a free port."""
+def ways(context: Context, chosen: Chosen) -> Ways:
+    """Engines of one mode, chosen for all; after the first one, without a progress bar and on a free port."""
+    context = _serving(context, mode="lora" if chosen.is_several else "merged")
 
     def start(names: Sequence[str]) -> StudentServer:
         nonlocal context
-        adapters = [adapter_of(context, name) for name in names]
-        engine = start_server(context, *adapters)
-        mode = "merged" if engine.address.lora_rank is None else "lora"
-        own = context.settings.serve.model_copy(update={"port": None, "mode": mode})
-        context = Context(*context[:6])._replace(settings=context.settings.model_copy(update={"serve": own}))
+        engine = start_server(context, *(adapter_of(context, name) for name in names))
+        context = _serving(Context(*context[:6]), port=None)
         return engine
 
     def load(engine: StudentServer, name: str) -> None:
         load_adapter(context, engine, adapter_of(context, name))
 
-    return Ways(start, load, lambda engine: publish(engine, context.workspace.server_file), context.notify)
+    most = None if chosen.is_several else 1
+    return Ways(start, load, lambda engine: publish(engine, context.workspace.server_file), context.notify, most)
+
+
+def _serving(context: Context, **changes: object) -> Context:
+    """The context with other settings of the engine."""
+    own = context.settings.serve.model_copy(update=changes)
+    return context._replace(settings=context.settings.model_copy(update={"serve": own}))

@@ -18,11 +18,12 @@ from brand_voice.gateway.live_view import LiveView
 from brand_voice.gateway.refusals import RefusedError, unavailable
 from brand_voice.settings import GatewaySettings
 
+PORTS = {"http": 80, "https": 443}
 NOBODY = ApiKey(name="")
 """Stands for whoever asks while there are no keys."""
 
 
-class Gate:
+class Entrance:
     """ASGI middleware around the whole gateway: every request's `Host` and `Origin`, and room for it."""
 
     def __init__(self, app: ASGIApp, settings: GatewaySettings) -> None:
@@ -44,7 +45,8 @@ class Gate:
             self._room += is_counted
 
     def _refused(self, headers: Headers) -> RefusedError | None:
-        host, origin = _hostname(f"//{headers.get('host', '')}"), headers.get("origin")
+        named, origin = headers.get("host", ""), headers.get("origin")
+        host, _ = _place(f"//{named}")
         if not self._is_ours(host):
             return RefusedError(
                 HTTPStatus.FORBIDDEN,
@@ -52,7 +54,7 @@ class Gate:
                 code="wrong_host",
                 remedy="use its own address, or add the name to gateway.hosts",
             )
-        if origin is not None and _hostname(origin) != host:
+        if origin is not None and _place(origin) != _place(f"{origin.partition('://')[0]}://{named}"):
             return RefusedError(
                 HTTPStatus.FORBIDDEN,
                 "this request came from another site's page",
@@ -70,7 +72,7 @@ class Admission:
 
     def __init__(self, view: LiveView, settings: GatewaySettings) -> None:
         self._view = view
-        self._is_local = settings.host in LOOPBACK
+        self._needs_key = is_reached(settings)
         self._pace = Pace(time.monotonic)
 
     def who(self, headers: Headers) -> ApiKey:
@@ -80,7 +82,7 @@ class Admission:
             RefusedError: no key, or one that is not good.
         """
         keys = self._view.keys()
-        if not keys and self._is_local:
+        if not keys and not self._needs_key:
             return NOBODY
         scheme, _, given = headers.get("authorization", "").partition(" ")
         key = keys.get(key_hash(given.strip())) if scheme.lower() == "bearer" else None
@@ -112,11 +114,18 @@ class Admission:
         return key
 
 
-def _hostname(url: str) -> str:
+def is_reached(settings: GatewaySettings) -> bool:
+    """Whether others than this machine's users can ask: through its address, or through a proxy that names it."""
+    return settings.host not in LOOPBACK or bool(settings.hosts)
+
+
+def _place(url: str) -> tuple[str, int | None]:
+    """Host and port; another port is another site."""
     try:
-        return urlsplit(url).hostname or ""
+        parts = urlsplit(url)
+        return parts.hostname or "", parts.port or PORTS.get(parts.scheme)
     except ValueError:
-        return ""
+        return "", None
 
 
 def _is_address(host: str) -> bool:
