@@ -173,8 +173,8 @@ def table(brand: str, generations: Sequence[Generation]) -> Table:
     side = teacher.side("candidate")
     notes = (
         f"{side.briefs if side else 0} golden briefs, texts a brief: {teacher.samples}, golden set {teacher.golden}. "
-        "Gate: against what was live in that round, the base in the first. Validation loss: nats per completion token on the "
-        "last round's validation pairs, for all rounds. Copied: near-duplicates of a training text, masked.",
+        "Gate: against what was live in that round, the base in the first. Validation loss: nats per completion "
+        "token on the last round's validation pairs, for all rounds. Copied: near-duplicates of a training text, masked.",
     )
     return Table(f"Generations of {brand}", (*header, "against the teacher", "gate"), rows, notes)
 
