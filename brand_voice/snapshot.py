@@ -82,9 +82,7 @@ def freeze(
             return read_manifest(folder, SnapshotManifest)
     name = f"{guide.id}@{now()[:10]}-{content[:8]}"
     with building(parent / name) as folder:
-        for split in SPLITS:
-            lines = [e.model_dump_json(exclude=_unsaid(e)) + "\n" for e in examples if e.split == split]
-            (folder / f"{split}.jsonl").write_text("".join(lines), encoding="utf-8")
+        _write(folder, examples)
         counts = Counter(e.split for e in examples)
         manifest = SnapshotManifest(
             name=name,
@@ -100,9 +98,7 @@ def freeze(
             student_share=settings.student_share,
             by_student=sum(e.split == "train" and is_by_student(taken[e.draft_id]) for e in examples),
         )
-        (folder / "README.md").write_text(_card(guide, manifest), encoding="utf-8")
-        card = {"README.md": file_hash(folder / "README.md")}
-        manifest = manifest.model_copy(update={"files": manifest.files | card})
+        manifest = _with_card(folder, guide, manifest)
         write_manifest(folder, manifest)
     return manifest
 
@@ -240,6 +236,19 @@ def _without_leaks(
             given_away.add(first.draft_id)
     kept = [e for e in rest if e.draft_id not in given_away | recited]
     return kept, Counter(near_duplicate_of_held_out=len(given_away), recites_training=len(recited))
+
+
+def _write(folder: Path, examples: Sequence[Example]) -> None:
+    for split in SPLITS:
+        lines = [e.model_dump_json(exclude=_unsaid(e)) + "\n" for e in examples if e.split == split]
+        (folder / f"{split}.jsonl").write_text("".join(lines), encoding="utf-8")
+
+
+def _with_card(folder: Path, guide: Brand, manifest: SnapshotManifest) -> SnapshotManifest:
+    """Write the card; return the manifest that holds its hash too."""
+    (folder / "README.md").write_text(_card(guide, manifest), encoding="utf-8")
+    card = {"README.md": file_hash(folder / "README.md")}
+    return manifest.model_copy(update={"files": manifest.files | card})
 
 
 def _card(guide: Brand, manifest: SnapshotManifest) -> str:
