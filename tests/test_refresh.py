@@ -72,14 +72,14 @@ class Place(NamedTuple):
     adapter: AdapterManifest
     golden: str
 
-    def report(self, *, against: str = "base", changes=BETTER) -> None:
+    def report(self, *, against: str = "base", changes=BETTER) -> str:
         known = {"adapter": self.adapter.name, "against": against, "golden": self.golden}
         known |= {
             "snapshot": self.adapter.snapshot,
             "guide_version": self.context.brand.guide.version,
             "created_at": "2099-01-01",
         }
-        file_report(self.context.workspace.evaluations, a_report(changes, **known))
+        return file_report(self.context.workspace.evaluations, a_report(changes, **known))
 
     def refresh(self, *, is_auto: bool = False) -> Refreshed:
         return refresh(self.context, Ask(is_auto=is_auto), bar=lambda _: nullcontext(lambda *_: None))
@@ -106,14 +106,14 @@ def place(seeded: Path, base: Path, tmp_path: Path) -> Iterator[Place]:
 
 
 def test_an_adapter_that_the_gate_lets_pass_is_proposed_and_promoted_only_when_asked(place: Place) -> None:
-    place.report()
+    report = place.report()
     proposed = place.refresh()
-    assert (proposed.outcome, proposed.adapter, proposed.report) == ("proposed", "tidewater@02", "report-0")
+    assert (proposed.outcome, proposed.adapter, proposed.report) == ("proposed", "tidewater@02", report)
     assert "brand-voice promote --brand tidewater --adapter tidewater@02" in proposed.sentence
     assert place.context.store.standing("tidewater").live is None
     assert place.refresh(is_auto=True).outcome == "promoted"
     (done,) = place.context.store.promotions("tidewater")
-    assert (done.adapter, done.by, done.report, done.is_forced) == ("tidewater@02", "refresh", "report-0", False)
+    assert (done.adapter, done.by, done.report, done.is_forced) == ("tidewater@02", "refresh", report, False)
     again = place.refresh(is_auto=True)
     assert (again.outcome, again.fresh) == ("nothing_new", 0)
 

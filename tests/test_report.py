@@ -135,7 +135,7 @@ def test_the_card_says_decision_differences_facts_cost_and_command() -> None:
 def test_a_section_without_data_says_why_and_how_to_get_it() -> None:
     bare = BARE.model_copy(update={"sides": tuple(s.model_copy(update={"voice": None}) for s in BARE.sides)})
     seen = Seen(page(bare))
-    for said in ("Compare tab", "[teachers.NAME]", "brand-voice review", "brand-voice calibrate", "no other brand"):
+    for said in ("Compare tab", "[teachers.NAME]", "brand-voice review", "it takes a teacher", "no other brand"):
         assert said in seen.text
     assert seen.headings[1:] == Seen(page(a_report())).headings[1:], "every section keeps its place"
     assert seen.tags["figure"] == seen.tags["article"] == 0
