@@ -59,6 +59,20 @@ class Served(Record):
     created_at: str = Field(default_factory=now)
 
 
+class Traffic(NamedTuple):
+    """What an adapter, or the teacher, answered through the gateway."""
+
+    adapter: str
+    requests: int
+    failures: int
+    """Answered with a server's error, or cut."""
+    escalations: int
+    """Texts of it, those of batches included, that were not delivered, so that the teacher was asked."""
+    p50_ms: float
+    """Of the requests that succeeded; nothing succeeded: 0."""
+    p95_ms: float
+
+
 class Escalation(Record):
     """A brief whose student's text was not good enough, so that the teacher was asked."""
 

@@ -96,6 +96,11 @@ class StudentServer:
         return self.address.models
 
     @property
+    def is_attached(self) -> bool:
+        """Whether another process started it."""
+        return self._process is None
+
+    @property
     def is_alive(self) -> bool:
         """Whether the server's process runs."""
         if self._process is not None:
@@ -236,13 +241,18 @@ def publish(server: StudentServer, server_file: Path) -> None:
     server.published = server_file
 
 
+def published_address(server_file: Path) -> ServerAddress | None:
+    """What is published, whether it answers or not."""
+    try:
+        return ServerAddress.model_validate_json(server_file.read_bytes())
+    except (FileNotFoundError, ValidationError):
+        return None
+
+
 def attach(server_file: Path) -> StudentServer | None:
     """The published server if it answers; a stale file is removed."""
-    try:
-        address = ServerAddress.model_validate_json(server_file.read_bytes())
-    except FileNotFoundError:
-        return None
-    except ValidationError:
+    address = published_address(server_file)
+    if address is None:
         server_file.unlink(missing_ok=True)
         return None
     guarded = "/v1/models" if address.key else "/health"  # `transformers serve` asks the hub for its list

@@ -20,7 +20,7 @@ from brand_voice.cli.main import app
 from brand_voice.context import Context
 from brand_voice.errors import ArtifactError, ConflictError, InputError, PromotionError
 from brand_voice.golden import GoldenBrief
-from brand_voice.live import Standing
+from brand_voice.live import Escalation, Served, Standing
 from brand_voice.loop import state_of
 from brand_voice.records import Brief, Draft, Vote
 from brand_voice.registry import named
@@ -364,6 +364,32 @@ def test_the_commands_promote_roll_back_and_list(place: Place) -> None:
     kept = json.loads(bv("history", "--json"))
     assert [each["act"] for each in kept["changes"]] == ["promote", "promote", "canary", "end_canary", "rollback"]
     assert (kept["decided"], kept["changes"][0]["reason"]) == ({"golden-1": 1}, "a launch")
+
+
+def test_the_history_sets_a_canary_beside_what_is_live(place: Place) -> None:
+    store = place.context.store
+    place.live(A)
+    promotion.start_canary(place.context, B, 0.25, by="Ada")
+
+    def row(adapter: str | None, status: int, latency_ms: float) -> Served:
+        return Served(
+            brand="tidewater", key="k", path="p", model="m", adapter=adapter, status=status, latency_ms=latency_ms
+        )
+
+    store.log_served([row(A, 200, number) for number in range(1, 101)])
+    store.log_served([row(B, 200, 7), row(B, 502, 900), row(B, 503, 900), row(B, 499, 900), row(None, 400, 1)])
+    brief = place.context.brand.briefs[0]
+    known = {"brand": "tidewater", "brief_id": brief.id, "brief_hash": brief.hash, "author": "student", "model": B}
+    store.save_brand_briefs([brief])
+    store.save_draft(Draft(id="d", adapter=B, text="x", **known))
+    store.escalate([Escalation(brand="tidewater", brief_hash=brief.hash, draft_id="d", why="blocked")])
+    assert store.traffic("tidewater") == ((A, 100, 0, 0, 50, 95), (B, 4, 2, 1, 7, 7))
+    assert store.traffic("vela") == ()
+    options = ["history", "--brand", "tidewater", "--workspace", str(place.context.workspace.root)]
+    told = CliRunner().invoke(app, options).output
+    assert f"live   {A}  100 requests, 0 failed, 0 handed to the teacher; 50 ms p50, 95 ms p95" in told
+    assert f"canary {B}  4 requests, 2 failed, 1 handed to the teacher; 7 ms p50, 7 ms p95" in told
+    assert json.loads(CliRunner().invoke(app, [*options, "--json"]).stdout)["traffic"][1]["failures"] == 2
 
 
 def test_in_the_app_the_student_is_the_live_adapter_where_it_is_served(place: Place) -> None:

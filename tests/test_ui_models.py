@@ -65,7 +65,8 @@ def test_what_is_live_since_when_and_by_whom_is_told_and_its_newest_report(opene
         assert row.inner_text().replace("\n", "").replace("\t", "").startswith(name.partition("@")[2] + mark)
     focus = page.locator("#models-focus")
     expect(focus).to_contain_text("84% of its texts pass")
-    expect(focus.get_by_role("row", name="Facts all in the brief 82% 90% -8.0 points -12.0 to -4.0 5 points open")).to_be_visible()
+    truth = "Facts all in the brief 82% 90% -8.0 points -12.0 to -4.0 5 points open"
+    expect(focus.get_by_role("row", name=truth)).to_be_visible()
     losses = "Loss, nats per token: training 1.400, validation 1.400 at the end."
     expect(focus.get_by_role("img")).to_have_attribute("aria-label", losses)
     history = page.locator("#models-history tbody tr")

@@ -71,7 +71,11 @@ def serve(
     workspace: WorkspaceOption = DEFAULT_WORKSPACE,
     config: ConfigOption = None,
 ) -> None:
-    """Serve the brand's own endpoint until Ctrl-C; `write`, `evaluate` and `app` find the engine behind it."""
+    """Serve the brand's own endpoint until Ctrl-C; `write`, `evaluate` and `app` find the engine behind it.
+
+    A promotion costs the endpoint's own clients nothing. With merged weights it ends the former engine, though, and a
+    `write` or `evaluate` under way there fails; run again, `write` does only what is missing. The app moves by itself.
+    """
     from brand_voice.gateway.run import run
 
     settings = read_settings(workspace, config)

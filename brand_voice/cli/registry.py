@@ -117,21 +117,29 @@ def rollback(
 @app.command()
 @reports_errors
 def history(brand: BrandOption, workspace: WorkspaceOption = DEFAULT_WORKSPACE, as_json: JsonOption = False) -> None:
-    """Show what was live when, by whom and why, and how often each golden set decided."""
+    """Show what was live when, by whom and why, how often each golden set decided, and what each adapter answered."""
     import json
 
     from brand_voice import promotion
     from brand_voice.settings import Settings
 
     with opened(workspace, brand, Settings()) as context:
-        found = promotion.history(context)
+        found, standing = promotion.history(context), context.store.standing(brand)
+        traffic = context.store.traffic(brand)
     if as_json:
         changes = [change.model_dump(mode="json") for change in found.changes]
-        typer.echo(json.dumps({"changes": changes, "decided": found.decided}, indent=2))
+        told = {"changes": changes, "decided": found.decided, "traffic": [each._asdict() for each in traffic]}
+        typer.echo(json.dumps(told, indent=2))
         return
     for change in found.changes:
         why = f": {change.reason}" if change.reason else ""
         typer.echo(f"{change.created_at[:16]}  {_told(change)}, by {change.by}{why}")
+    marks = {standing.canary: "canary", standing.live: "live"}
+    for each in traffic:
+        typer.echo(
+            f"{marks.get(each.adapter, ''):<7}{each.adapter}  {each.requests} requests, {each.failures} failed, "
+            f"{each.escalations} handed to the teacher; {each.p50_ms:.0f} ms p50, {each.p95_ms:.0f} ms p95"
+        )
     for golden, count in found.decided.items():
         notify(f"golden set {golden} decided {count} promotions")
     notify(f"history: {len(found.changes)} changes of {brand}")

@@ -147,7 +147,8 @@ def holds_several(settings: ServeSettings, asked_for: int) -> bool:
 
 def ways(context: Context, chosen: Chosen) -> Ways:
     """Engines of one mode, chosen for all; after the first one, without a progress bar and on a free port."""
-    context = _serving(context, mode="lora" if chosen.is_several else "merged")
+    if context.settings.serve.mode == "auto":
+        context = _serving(context, mode="lora" if chosen.is_several else "merged")
 
     def start(names: Sequence[str]) -> StudentServer:
         nonlocal context

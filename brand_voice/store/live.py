@@ -6,14 +6,14 @@ insert and its history cannot be lost.
 
 from collections.abc import Iterable
 
-from sqlalchemy import Connection, select
+from sqlalchemy import Connection, and_, case, func, select
 from sqlalchemy.dialects.sqlite import insert
 
 from brand_voice.errors import ConflictError
-from brand_voice.live import Escalation, Promotion, Served, Standing
+from brand_voice.live import Escalation, Promotion, Served, Standing, Traffic
 from brand_voice.store.database import Part
 from brand_voice.store.rows import record_of
-from brand_voice.store.tables import escalations, promotions, served
+from brand_voice.store.tables import drafts, escalations, promotions, served
 
 
 class Live(Part):
@@ -58,6 +58,45 @@ class Live(Part):
         query = select(served).where(served.c.brand == brand).order_by(served.c.seq.desc()).limit(limit)
         with self._database.read() as connection:
             return tuple(record_of(Served, row) for row in connection.execute(query).mappings())
+
+    def traffic(self, brand: str) -> tuple[Traffic, ...]:
+        """The whole request log by who answered, by name; percentiles are a request's own number, the nearest rank."""
+        sound = served.c.status < 400
+        count = func.count().over(partition_by=served.c.adapter)
+        failed = func.sum(case((served.c.status >= 500, 1), else_=0)).over(partition_by=served.c.adapter)
+        rank = func.row_number().over(partition_by=(served.c.adapter, sound), order_by=served.c.latency_ms)
+        of = func.count().over(partition_by=(served.c.adapter, sound))
+        rows = (
+            select(
+                served.c.adapter,
+                count.label("requests"),
+                failed.label("failures"),
+                served.c.latency_ms.label("ms"),
+                sound.label("sound"),
+                rank.label("rank"),
+                of.label("of"),
+            )
+            .where(served.c.brand == brand, served.c.adapter.is_not(None))
+            .subquery()
+        )
+        found = [
+            func.coalesce(func.min(case((and_(rows.c.sound, rows.c.rank * 100 >= rows.c.of * share), rows.c.ms))), 0.0)
+            for share in (50, 95)
+        ]
+        counts = (func.max(rows.c.requests), func.max(rows.c.failures))
+        query = select(rows.c.adapter, *counts, *found).group_by(rows.c.adapter).order_by(rows.c.adapter)
+        handed_over = (
+            select(drafts.c.adapter, func.count())
+            .join(escalations, escalations.c.draft_id == drafts.c.id)
+            .where(escalations.c.brand == brand)
+            .group_by(drafts.c.adapter)
+        )
+        with self._database.read() as connection:
+            handed = {adapter: count for adapter, count in connection.execute(handed_over)}
+            return tuple(
+                Traffic(adapter, requests, failures, handed.get(adapter, 0), p50, p95)
+                for adapter, requests, failures, p50, p95 in connection.execute(query)
+            )
 
     def escalate(self, new: Iterable[Escalation]) -> None:
         """Remember which briefs the teacher was asked for, and why."""

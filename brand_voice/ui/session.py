@@ -185,6 +185,7 @@ class Session:
     def seat_student(self, brand: str) -> None:
         """Attach to the workspace's server, or start one for the brand's adapter, if nobody sits there."""
         with self._lock:
+            self.student.follow(self.workspace.server_file)
             if not self.student.is_empty:
                 return
             running = serve.attach(self.workspace.server_file)

@@ -6,10 +6,11 @@ keeps the student from answering is a `ServeError` that says what to do; the sid
 
 import threading
 from collections.abc import Callable
+from pathlib import Path
 
 from brand_voice.chat import Chat
 from brand_voice.errors import BrandVoiceError, ServeError
-from brand_voice.serve import StudentServer
+from brand_voice.serve import StudentServer, attach, published_address
 
 
 class StudentSeat:
@@ -22,7 +23,7 @@ class StudentSeat:
         self._live = live
         self._error: BrandVoiceError | None = None
         self._starting: threading.Thread | None = None
-        self._chats: dict[str, Chat] = {}
+        self._chats: dict[tuple[str, str], Chat] = {}
         self._lock = threading.Lock()
 
     @property
@@ -46,6 +47,13 @@ class StudentSeat:
     def take(self, server: StudentServer) -> None:
         """Seat a running server."""
         self._server = server
+
+    def follow(self, server_file: Path) -> None:
+        """Move to the server that is published by now, if another process's sits here: a promotion may replace it."""
+        seated = self._server
+        if seated is None or not seated.is_attached or published_address(server_file) in (None, seated.address):
+            return
+        self._server = attach(server_file) or seated
 
     def _begin(self, begin: Callable[[], StudentServer]) -> None:
         try:
@@ -79,9 +87,10 @@ class StudentSeat:
             return self._chat(server, self._adapter(brand, adapter, server))
 
     def _chat(self, server: StudentServer, adapter: str) -> Chat:
-        if adapter not in self._chats:
-            self._chats[adapter] = Chat(server.endpoint(adapter))
-        return self._chats[adapter]
+        key = (server.base_url, adapter)
+        if key not in self._chats:
+            self._chats[key] = Chat(server.endpoint(adapter))
+        return self._chats[key]
 
     def _adapter(self, brand: str, adapter: str | None, server: StudentServer) -> str:
         served = self.adapters(brand)
