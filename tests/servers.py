@@ -208,6 +208,10 @@ class _Handler(BaseHTTPRequestHandler):
         self.server.release.wait(30)
         self.close_connection = True
 
+    def late(self, body: dict[str, Any]) -> None:
+        self.server.release.wait(30)
+        self.answer()
+
     def hang_after_one(self, body: dict[str, Any]) -> None:
         with self.server.lock:
             is_first = body is self.server.seen.bodies[0]

@@ -1,5 +1,6 @@
 """Student, best of several, teacher: what is asked, what is delivered and why, and what stays in the store."""
 
+import time
 from collections import Counter
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -19,6 +20,7 @@ from brand_voice.records import Brief, Review, Sampling
 from brand_voice.screen.screening import Screener
 from brand_voice.settings import CascadeSettings, Settings, TeacherSettings
 from brand_voice.store.store import Store
+from brand_voice.teacher import Patience
 from brand_voice.workspace import Workspace
 
 PRICES = {"usd_per_million_in": 0.0, "usd_per_million_out": 10.0}
@@ -140,6 +142,44 @@ def test_a_blocked_text_of_the_teacher_does_not_displace_one_that_passes(made: M
     answered = made("uncertain", "blocked").answer(brief)
     assert (answered.by, answered.draft.text) == ("best_of", TEXT)
     assert "the teacher's was blocked (" in answered.why
+
+
+def test_who_asks_for_the_same_brief_at_the_same_time_pays_once(made: Made, server: Misbehaving, brief: Brief, store):
+    cascade = made("blocked", "ok", best_of=1)
+    with ThreadPoolExecutor(8) as pool:
+        done = list(pool.map(lambda _: cascade.answer(brief), range(8)))
+    assert {answered.by for answered in done} == {"teacher"}
+    assert asked(server) == {"blocked": 8, "ok": 1}
+    assert store.spent_usd("tidewater") == pytest.approx(ONE)
+
+
+def test_a_busy_teacher_costs_nobody_who_waits_the_students_text(made: Made, server: Misbehaving, briefs, store):
+    cascade = made("blocked", "hang", best_of=1)
+    slots = cascade._teacher._slots
+    while slots.acquire(blocking=False):
+        pass
+    answered = cascade.answer(briefs[0], Patience(time.monotonic() + 0.5))
+    assert answered.draft.text == BLOCKED
+    assert asked(server) == {"blocked": 1}, "the teacher had no time and was not paid"
+    assert store.escalations("tidewater") == ()
+    slots.release()
+    answered = cascade.answer(briefs[1], Patience(time.monotonic() + 0.5))
+    assert "the teacher did not answer in time: this is the student's best" in answered.why
+
+
+def test_a_paid_answer_that_comes_too_late_is_stored(made: Made, server: Misbehaving, brief: Brief, store):
+    cascade = made("blocked", "late", best_of=1)
+    answered = cascade.answer(brief, Patience(time.monotonic() + 0.5))
+    assert answered.draft.author == "student"
+    server.release.set()
+    again = cascade.answer(brief)
+    assert (again.by, again.draft.text, asked(server)["late"]) == ("teacher", TEXT, 1)
+
+
+def test_for_somebody_who_has_gone_nobody_else_is_asked(made: Made, server: Misbehaving, brief: Brief):
+    answered = made("blocked", "ok").answer(brief, Patience(has_gone=lambda: True))
+    assert (answered.takes, asked(server)) == (1, {"blocked": 1})
+    assert answered.why.endswith("there was no time left for the teacher: this is the student's best.")
 
 
 def calibrate(cascade: Cascade, sampling: Sampling | None = None, threshold: float = -1.0) -> None:
