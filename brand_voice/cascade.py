@@ -25,7 +25,7 @@ from brand_voice.generate import Request, ask, generate, requests
 from brand_voice.handover import Try, best, better, fault
 from brand_voice.live import Answered, Escalation
 from brand_voice.prompts import student_messages, teacher_messages
-from brand_voice.records import Brief, Draft, draft_id
+from brand_voice.records import Brief, Draft, Usage, draft_id
 from brand_voice.screen.screening import Screener
 from brand_voice.teacher import ENDLESS, NO_TIME, Patience, Reply, Teacher, opened_teacher
 
@@ -181,7 +181,7 @@ class Cascade:
         by = "teacher" if taught and after is taught.tried else by
         wrong = fault(chosen, self.min_mean_logprob)
         escalation = None
-        if taught is not None and taught.was_asked and wrong is not None:
+        if taught is not None and taught.was_asked and not taught.is_stored and wrong is not None:
             escalation = Escalation(brand=brief.brand, brief_hash=brief.hash, draft_id=chosen.draft.id, why=wrong)
         answered = Answered(
             draft=after.draft,
@@ -189,7 +189,8 @@ class Cascade:
             by=by,
             why=self._why(tries, chosen, after, taught),
             takes=len(tries) + (taught is not None and taught.was_asked and not taught.is_stored),
-            cost_usd=self._cost_usd(tries, taught),
+            cost_usd=taught.spent_usd if taught and taught.spent_usd else None,
+            usage=_usage(tries if taught is None or taught.is_stored else [*tries, taught.tried]),
         )
         written = (*tries, taught.tried) if taught and taught.tried else tuple(tries)
         return Asked(answered, brief, written, escalation)
@@ -249,14 +250,6 @@ class Cascade:
         verdicts = self._context.store.reviews(draft.id)
         return not verdicts or verdicts[-1].verdict in {"approve", "undo"}
 
-    def _cost_usd(self, tries: list[Try], taught: _Taught | None) -> float | None:
-        """What the texts cost; none where nothing has a price."""
-        per_hour = self._context.settings.machine_usd_per_hour
-        times_ms = [tried.draft.latency_ms for tried in tries if tried.draft.latency_ms is not None]
-        machine_usd = None if per_hour is None else sum(times_ms) / 3.6e6 * per_hour
-        spent_usd = taught.spent_usd if taught else 0.0
-        return spent_usd + (machine_usd or 0.0) if spent_usd or machine_usd is not None else None
-
     def _why(self, tries: list[Try], chosen: Try, after: Try, taught: _Taught | None) -> str:
         """The way of a brief in a sentence; it names rules and figures, and never repeats a text."""
         wrong = self._wrong(tries[0])
@@ -302,3 +295,12 @@ class Cascade:
             remedy="look whether the student is served; README, Cascade, says how to give it a teacher",
             kind=kind,
         )
+
+
+def _usage(tries: Iterable[Try | None]) -> Usage:
+    """The tokens of all texts together."""
+    counted = [tried.draft.usage for tried in tries if tried is not None]
+    return Usage(
+        prompt_tokens=sum(usage.prompt_tokens for usage in counted),
+        completion_tokens=sum(usage.completion_tokens for usage in counted),
+    )

@@ -8,9 +8,9 @@ from contextlib import ExitStack
 from pathlib import Path
 
 import pytest
-from servers import BLOCKED, TEXT, Misbehaving, misbehaving_server
+from paper_adapter import calibrate_on_paper
+from servers import BLOCKED, TEXT, USAGE, Misbehaving, misbehaving_server
 
-from brand_voice import calibration
 from brand_voice.brand import BrandFolder
 from brand_voice.cascade import Cascade, opened
 from brand_voice.chat import Chat
@@ -109,7 +109,10 @@ def test_what_stays_blocked_goes_to_the_teacher_is_paid_and_remembered_and_never
     (escalation,) = store.escalations("tidewater")
     assert (escalation.why, escalation.brief_hash) == ("blocked", brief.hash)
     assert store.draft(escalation.draft_id).text == BLOCKED
+    assert answered.usage.completion_tokens == 5 * USAGE["completion_tokens"], "of all texts, not the delivered one's"
     again = cascade.answer(brief)
+    assert len(store.escalations("tidewater")) == 1, "the teacher was not asked again"
+    assert again.usage.completion_tokens == 4 * USAGE["completion_tokens"], "a text of before counts no tokens again"
     assert (again.draft.id, again.takes, again.cost_usd) == (answered.draft.id, 4, None)
     assert "before" in again.why
     assert asked(server) == {"blocked": 8, "ok": 1}
@@ -153,6 +156,11 @@ def test_who_asks_for_the_same_brief_at_the_same_time_pays_once(made: Made, serv
     assert store.spent_usd("tidewater") == pytest.approx(ONE)
 
 
+def test_a_teacher_that_counts_no_tokens_costs_what_was_reserved(made: Made, brief: Brief, store):
+    answered = made("blocked", "uncounted", best_of=1).answer(brief)
+    assert answered.cost_usd == store.spent_usd("tidewater") > ONE
+
+
 def test_a_busy_teacher_costs_nobody_who_waits_the_students_text(made: Made, server: Misbehaving, briefs, store):
     cascade = made("blocked", "hang", best_of=1)
     slots = cascade._teacher._slots
@@ -184,25 +192,7 @@ def test_for_somebody_who_has_gone_nobody_else_is_asked(made: Made, server: Misb
 
 def calibrate(cascade: Cascade, sampling: Sampling | None = None, threshold: float = -1.0) -> None:
     """Leave a calibration of the cascade's adapter where it will look for one."""
-    measured = calibration.Calibration(
-        brand="tidewater",
-        adapter=cascade.adapter,
-        created_at="2026-11-22",
-        guide_version="g",
-        sampling=sampling or Settings().student_sampling,
-        briefs=1,
-        texts=1,
-        failed=0,
-        blocked=0,
-        auc=0.8,
-        auc_low=0.7,
-        auc_high=0.9,
-        max_false_alarms=0.1,
-        min_mean_logprob=threshold,
-        sentence="Texts under -1 are handed over.",
-        curve=(),
-    )
-    calibration.save(measured, cascade._context.workspace.calibrations)
+    calibrate_on_paper(cascade._context.workspace, cascade.adapter, sampling, threshold)
 
 
 def test_an_uncertain_text_is_handed_over_only_under_a_calibration_of_this_sampling(made: Made, brief: Brief, store):
