@@ -174,7 +174,7 @@ def table(brand: str, generations: Sequence[Generation]) -> Table:
     notes = (
         f"{side.briefs if side else 0} golden briefs, texts a brief: {teacher.samples}, golden set {teacher.golden}. "
         "Gate: against what was live in that round, the base in the first. Validation loss: nats per completion "
-        "token on the last round's validation pairs, for all rounds. Copied: near-duplicates of a training text, masked.",
+        "token on the last round's validation pairs. Copied: near-duplicates of a training text, masked.",
     )
     return Table(f"Generations of {brand}", (*header, "against the teacher", "gate"), rows, notes)
 

@@ -17,10 +17,11 @@ class Budget:
         self._journal = journal
         self._max_cost_usd = max_cost_usd
         self._spent_usd = 0.0
-        self._reserved: dict[str, float] = {}
-        """Reserved cost of the attempts under way, USD, by draft: a draft has one at a time."""
+        self._reserved: dict[int, float] = {}
+        """Reserved cost of the attempts under way, USD, by our own number: a draft may have several at a time."""
         self._costs_usd: dict[str, float] = {}
-        self._drafts: dict[int, str] = {}
+        self._attempts: dict[int, tuple[int, str]] = {}
+        """Our own number and the draft of the attempts under way, by the journal's number."""
         self._changed = threading.Condition()
         self._numbers = itertools.count(1)
         self._is_stopped = False
@@ -42,11 +43,15 @@ class Budget:
                 self._changed.wait()
             if self._is_stopped or self._is_over(reserved_usd):
                 raise self._refusal(reserved_usd)
-            self._reserved[draft_id] = reserved_usd
-        number = next(self._numbers)
+            own = number = next(self._numbers)
+            self._reserved[own] = reserved_usd
         if self._journal is not None:
-            number = self._journal.begin(draft_id=draft_id, endpoint=endpoint, reserved_usd=reserved_usd)
-        self._drafts[number] = draft_id
+            try:
+                number = self._journal.begin(draft_id=draft_id, endpoint=endpoint, reserved_usd=reserved_usd)
+            except BaseException:
+                self._release(own)
+                raise
+        self._attempts[number] = (own, draft_id)
         return number
 
     def answered(self, attempt: int, *, raw: str) -> None:
@@ -56,9 +61,9 @@ class Budget:
 
     def finish(self, attempt: int, *, outcome: str, cost_usd: float | None) -> None:
         """Replace the reservation by the cost."""
-        draft = self._drafts.pop(attempt)
+        own, draft = self._attempts.pop(attempt)
         with self._changed:
-            self._reserved.pop(draft, None)
+            del self._reserved[own]
             self._spent_usd += cost_usd or 0
             self._costs_usd[draft] = self._costs_usd.get(draft, 0) + (cost_usd or 0)
             self._changed.notify_all()
@@ -68,6 +73,11 @@ class Budget:
     def take_cost_usd(self, draft: str) -> float:
         """What a draft's attempts cost together, once."""
         return self._costs_usd.pop(draft, 0.0)
+
+    def _release(self, own: int) -> None:
+        with self._changed:
+            del self._reserved[own]
+            self._changed.notify_all()
 
     def _is_over(self, reserved_usd: float) -> bool:
         if self._max_cost_usd is None or not reserved_usd:

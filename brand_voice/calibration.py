@@ -156,6 +156,14 @@ def find(parent: Path, adapter: str) -> Calibration | None:
         raise ArtifactError(f"{path} cannot be used: {exc}", remedy=remedy) from exc
 
 
+def stamp(parent: Path, adapter: str) -> int:
+    """When an adapter's calibration was last made, in nanoseconds; 0 if never. It changes whenever `find` would."""
+    try:
+        return (parent / f"{adapter}.json").stat().st_mtime_ns
+    except OSError:
+        return 0
+
+
 def _interval(certain: Iterable[Certain]) -> tuple[float, float]:
     """95% interval of the area, briefs drawn with replacement: the texts of one brief are alike."""
     by_brief: dict[str, list[Certain]] = defaultdict(list)

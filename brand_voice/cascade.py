@@ -11,51 +11,29 @@ for the same brief before, here or in `generate`, is delivered again instead of 
 """
 
 import secrets
-import threading
 from collections.abc import Iterable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from typing import Literal, NamedTuple
 
 from brand_voice import calibration
-from brand_voice.budget import Budget, usd
 from brand_voice.chat import Chat
 from brand_voice.context import Context
+from brand_voice.daemons import begun
 from brand_voice.desk import REASONS, RETRIED
-from brand_voice.errors import BrandError, ChatError, CostCapError, FailureKind
-from brand_voice.generate import Request, ask, check_priced, generate, requests
+from brand_voice.errors import BrandError, ChatError
+from brand_voice.generate import Request, ask, generate, requests
 from brand_voice.handover import Try, best, better, fault
 from brand_voice.live import Answered, Escalation
-from brand_voice.loop import teacher_endpoint
 from brand_voice.prompts import student_messages, teacher_messages
-from brand_voice.records import Brief, Draft, Journal, draft_id, now
+from brand_voice.records import Brief, Draft, Usage, draft_id
 from brand_voice.screen.screening import Screener
-from brand_voice.settings import NOBODY, RECORDED, Endpoint
-from brand_voice.store.store import Store
+from brand_voice.teacher import ENDLESS, NO_TIME, Patience, Reply, Teacher, opened_teacher
 
 TEACHER_TEXTS = 3
 """Texts of the teacher for one brief that may turn out blocked before it is left alone with it."""
 NONE_STANDS = "what the teacher wrote for this brief is blocked or was not approved"
 FIRST_FREE, FREE = 1_000_000, 2_000_000_000
 """Candidates of live takes: beyond those of any stage, within 32 bits."""
-TEACHER_FAILED: dict[FailureKind, str] = {
-    "timeout": "did not answer in time",
-    "unreachable": "could not be reached",
-    "rate_limited": "was too busy",
-    "quota": "is out of credit",
-    "refused": "refused",
-    "no_recording": "has no recording for this brief",
-    "cut_off": "did not end its text",
-}
-
-
-class Teacher(NamedTuple):
-    """Who is asked last."""
-
-    chat: Chat
-    journal: Journal
-    """Holds the budget: refuses an attempt that might pass it."""
-    slots: threading.BoundedSemaphore
-    """As many as the endpoint takes requests at a time."""
 
 
 class Asked(NamedTuple):
@@ -79,35 +57,6 @@ class _Taught(NamedTuple):
     spent_usd: float = 0.0
 
 
-class DailyBudget:
-    """A journal that holds an endpoint's attempts of a day (UTC) under a cap, in all processes of a workspace."""
-
-    def __init__(self, store: Store, max_usd: float) -> None:
-        self._store = store
-        self._max_usd = max_usd
-
-    def begin(self, *, draft_id: str, endpoint: str, reserved_usd: float) -> int:
-        """Commit an attempt with its reserved cost.
-
-        Raises:
-            CostCapError: it might pass the day's cap.
-        """
-        number = self._store.begin_within(
-            draft_id=draft_id, endpoint=endpoint, reserved_usd=reserved_usd, cap_usd=self._max_usd, since=now()[:10]
-        )
-        if number is None:
-            raise CostCapError(f"today's {usd(self._max_usd)} are used up", remedy="raise cascade.max_usd")
-        return number
-
-    def answered(self, attempt: int, *, raw: str) -> None:
-        """Pass the raw answer on."""
-        self._store.answered(attempt, raw=raw)
-
-    def finish(self, attempt: int, *, outcome: str, cost_usd: float | None) -> None:
-        """Replace the reservation by the cost."""
-        self._store.finish(attempt, outcome=outcome, cost_usd=cost_usd)
-
-
 @contextmanager
 def opened(
     context: Context, student: Chat, *, screener: Screener | None = None, run_usd: float | None = None
@@ -125,24 +74,8 @@ def opened(
         SettingsError: the teacher is unknown, or has no key or no price.
         ArtifactError: the adapter's calibration cannot be read.
     """
-    settings = context.settings.cascade
-    if settings.teacher == NOBODY or (settings.teacher == RECORDED and not context.brand.recordings):
-        yield Cascade(context, student, screener=screener)
-        return
-    with teacher_endpoint(context, settings.teacher) as endpoint:
-        check_priced(endpoint)
-        journal: Journal = (
-            DailyBudget(context.store, settings.max_usd) if run_usd is None else Budget(context.store, run_usd)
-        )
-        with Chat(_impatient(endpoint, settings.teacher_timeout_s) if run_usd is None else endpoint) as chat:
-            slots = threading.BoundedSemaphore(endpoint.max_concurrency)
-            yield Cascade(context, student, screener=screener, teacher=Teacher(chat, journal, slots))
-
-
-def _impatient(endpoint: Endpoint, timeout_s: float) -> Endpoint:
-    """The teacher for somebody who waits: asked once, not for long, and booked under a name of its own."""
-    limits = {"max_attempts": 1, "read_timeout_s": min(timeout_s, endpoint.read_timeout_s)}
-    return endpoint.model_copy(update={"name": f"{endpoint.name}/cascade", **limits})
+    with opened_teacher(context, run_usd=run_usd) as teacher:
+        yield Cascade(context, student, screener=screener, teacher=teacher)
 
 
 class Cascade:
@@ -169,7 +102,7 @@ class Cascade:
     @property
     def teacher(self) -> str | None:
         """Who is asked last: its model's name; none where there is nobody."""
-        return self._teacher.chat.endpoint.model if self._teacher else None
+        return self._teacher.endpoint.model if self._teacher else None
 
     @property
     def min_mean_logprob(self) -> float | None:
@@ -183,15 +116,17 @@ class Cascade:
             return f"Only the rules decide: {self.adapter} {self._uncalibrated}."
         return self._calibration.sentence
 
-    def answer(self, brief: Brief) -> Answered:
+    def answer(self, brief: Brief, patience: Patience = ENDLESS) -> Answered:
         """Answer a brief, and store all that was written for it.
+
+        Once the patience is over nobody else is asked: the best text there is by then is the answer.
 
         Raises:
             InputError: the brand has no such channel.
             ChatError: nobody wrote a text.
             StoreError: the database cannot be used.
         """
-        asked = self.ask(brief)
+        asked = self.ask(brief, patience)
         self.keep([asked])
         return asked.answered
 
@@ -205,7 +140,7 @@ class Cascade:
             store.save_screenings(tried.screening for tried in tries if tried.screening is not None)
             store.escalate(each.escalation for each in done if each.escalation is not None)
 
-    def ask(self, brief: Brief) -> Asked:
+    def ask(self, brief: Brief, patience: Patience = ENDLESS) -> Asked:
         """Answer a brief; only what the teacher wrote is stored, at once, because it was paid for.
 
         Raises:
@@ -215,14 +150,28 @@ class Cascade:
         sampling, adapter = self._context.settings.student_sampling, self.adapter
         first = self._judged(ask(self._request(brief), self._student, sampling, adapter=adapter), brief)
         tries = [first]
-        more = self._context.settings.cascade.best_of - 1
-        if fault(first, self.min_mean_logprob) and more and first.draft.failure in {None, *RETRIED}:
-            others = [self._request(brief) for _ in range(more)]
-            tries += [self._judged(d, brief) for d in generate(others, self._student, sampling, adapter=adapter)]
+        if fault(first, self.min_mean_logprob) and first.draft.failure in {None, *RETRIED} and not patience.is_over:
+            tries += self._others(brief, patience)
         chosen = best(tries)
         wrong = fault(chosen, self.min_mean_logprob)
-        taught = self._turn_to_teacher(brief) if wrong else None
+        taught = self._turn_to_teacher(brief, patience) if wrong else None
         return self._asked(brief, tries, chosen, taught)
+
+    def _others(self, brief: Brief, patience: Patience) -> list[Try]:
+        """The student's other texts, those that come in time."""
+        sampling, came = self._context.settings.student_sampling, list[Try]()
+        wanted = [self._request(brief) for _ in range(self._context.settings.cascade.best_of - 1)]
+
+        def write() -> None:
+            for draft in generate(wanted, self._student, sampling, adapter=self.adapter):
+                came.append(self._judged(draft, brief))
+
+        if patience.left_s is None:
+            write()
+        else:
+            with suppress(TimeoutError):
+                begun(write, "best-of").result(patience.left_s)
+        return list(came)
 
     def _asked(self, brief: Brief, tries: list[Try], chosen: Try, taught: _Taught | None) -> Asked:
         after = better(chosen, taught.tried) if taught and taught.tried else chosen
@@ -232,7 +181,7 @@ class Cascade:
         by = "teacher" if taught and after is taught.tried else by
         wrong = fault(chosen, self.min_mean_logprob)
         escalation = None
-        if taught is not None and taught.was_asked and wrong is not None:
+        if taught is not None and taught.was_asked and not taught.is_stored and wrong is not None:
             escalation = Escalation(brand=brief.brand, brief_hash=brief.hash, draft_id=chosen.draft.id, why=wrong)
         answered = Answered(
             draft=after.draft,
@@ -240,7 +189,8 @@ class Cascade:
             by=by,
             why=self._why(tries, chosen, after, taught),
             takes=len(tries) + (taught is not None and taught.was_asked and not taught.is_stored),
-            cost_usd=self._cost_usd(tries, taught),
+            cost_usd=taught.spent_usd if taught and taught.spent_usd else None,
+            usage=_usage(tries if taught is None or taught.is_stored else [*tries, taught.tried]),
         )
         written = (*tries, taught.tried) if taught and taught.tried else tuple(tries)
         return Asked(answered, brief, written, escalation)
@@ -266,58 +216,39 @@ class Cascade:
         except BrandError:  # a pattern of the guide that does not end on this text: nobody knows whether it may go out
             return Try(draft, None)
 
-    def _turn_to_teacher(self, brief: Brief) -> _Taught:
+    def _turn_to_teacher(self, brief: Brief, patience: Patience) -> _Taught:
         """The teacher's text for a brief, one of before where it stands, or why there is none."""
-        teacher, store = self._teacher, self._context.store
+        teacher = self._teacher
         if teacher is None:
             return _Taught(problem="there is no teacher to ask")
+        if patience.is_over:
+            return _Taught(problem=NO_TIME.problem)
         earlier = None
         for request in self._teacher_requests(brief, teacher):
-            stored = store.draft(request.draft_id)
-            if stored is None or not stored.is_ok:
-                taught = self._ask_teacher(request, teacher)
-                is_last = earlier is not None and taught.tried is None and teacher.chat.endpoint.is_recorded
-                return taught._replace(problem=NONE_STANDS) if is_last else taught
-            earlier = self._judged(stored, brief)
-            if earlier.is_publishable and self._stands(stored):
-                return _Taught(earlier, was_asked=True, is_stored=True)
+            reply = teacher.ask(request, self._context.settings.teacher_sampling, patience)
+            if reply.draft is None or not reply.is_stored:
+                is_last = earlier is not None and reply.draft is None and teacher.endpoint.is_recorded
+                return self._taught(reply._replace(problem=NONE_STANDS) if is_last else reply, brief)
+            earlier = self._taught(reply, brief)
+            if earlier.tried and earlier.tried.is_publishable and self._stands(reply.draft):
+                return earlier
         return _Taught(problem=NONE_STANDS)
+
+    def _taught(self, reply: Reply, brief: Brief) -> _Taught:
+        tried = self._judged(reply.draft, brief) if reply.draft else None
+        return _Taught(tried, reply.problem, reply.was_asked, reply.is_stored, reply.spent_usd)
 
     def _teacher_requests(self, brief: Brief, teacher: Teacher) -> Iterator[Request]:
         messages = teacher_messages(self._context.brand.guide, brief)
-        model, sampling = teacher.chat.endpoint.model, self._context.settings.teacher_sampling
+        model, sampling = teacher.endpoint.model, self._context.settings.teacher_sampling
         return requests(
             [brief], lambda _: messages, author="teacher", model=model, sampling=sampling, candidates=TEACHER_TEXTS
         )
-
-    def _ask_teacher(self, request: Request, teacher: Teacher) -> _Taught:
-        sampling, store = self._context.settings.teacher_sampling, self._context.store
-        try:
-            with teacher.slots:
-                draft = ask(request, teacher.chat, sampling, journal=teacher.journal)
-        except CostCapError:
-            return _Taught(problem="the teacher's budget is used up")
-        spent_usd = 0.0 if draft.is_recorded else draft.cost_usd or 0.0
-        if draft.failure is not None:
-            failed = TEACHER_FAILED.get(draft.failure, "failed")
-            return _Taught(problem=f"the teacher {failed}", was_asked=True, spent_usd=spent_usd)
-        store.save_brand_briefs([request.brief])
-        store.save_drafts([draft])
-        stored = store.draft(draft.id) or draft  # of two that asked at the same time the first one's text stays
-        return _Taught(self._judged(stored, request.brief), was_asked=True, spent_usd=spent_usd)
 
     def _stands(self, draft: Draft) -> bool:
         """Whether no reviewer wanted a stored draft otherwise than it is."""
         verdicts = self._context.store.reviews(draft.id)
         return not verdicts or verdicts[-1].verdict in {"approve", "undo"}
-
-    def _cost_usd(self, tries: list[Try], taught: _Taught | None) -> float | None:
-        """What the texts cost; none where nothing has a price."""
-        per_hour = self._context.settings.machine_usd_per_hour
-        times_ms = [tried.draft.latency_ms for tried in tries if tried.draft.latency_ms is not None]
-        machine_usd = None if per_hour is None else sum(times_ms) / 3.6e6 * per_hour
-        spent_usd = taught.spent_usd if taught else 0.0
-        return spent_usd + (machine_usd or 0.0) if spent_usd or machine_usd is not None else None
 
     def _why(self, tries: list[Try], chosen: Try, after: Try, taught: _Taught | None) -> str:
         """The way of a brief in a sentence; it names rules and figures, and never repeats a text."""
@@ -364,3 +295,12 @@ class Cascade:
             remedy="look whether the student is served; README, Cascade, says how to give it a teacher",
             kind=kind,
         )
+
+
+def _usage(tries: Iterable[Try | None]) -> Usage:
+    """The tokens of all texts together."""
+    counted = [tried.draft.usage for tried in tries if tried is not None]
+    return Usage(
+        prompt_tokens=sum(usage.prompt_tokens for usage in counted),
+        completion_tokens=sum(usage.completion_tokens for usage in counted),
+    )

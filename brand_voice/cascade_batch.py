@@ -52,14 +52,15 @@ def write_batch(context: Context, batch: Batch, max_cost_usd: float | None = Non
     answer_files.check_output(batch.out, source=batch.briefs)
     rows = brief_files.read_briefs(batch.briefs, brand=brand.guide, products=brand.products)
     adapter = adapter_of(context, batch.adapter)
-    with serving(context, adapter) as server, Chat(server.endpoint(adapter.name)) as chat:
-        # The machine's time is shared out by the ledger, and must not be counted twice.
-        free = context._replace(settings=settings.model_copy(update={"machine_usd_per_hour": None}))
-        with cascade.opened(free, chat, run_usd=settings.cascade.max_usd) as asks:
-            context.notify(asks.decides)
-            job = pin_job(context, rows, asks)
-            student = write.Student(chat, lambda: server.is_alive, settings.machine_usd_per_hour)
-            progress = followed(context, answered(context, rows, job, asks, student=student), len(rows))
+    with (
+        serving(context, adapter) as server,
+        Chat(server.endpoint(adapter.name)) as chat,
+        cascade.opened(context, chat, run_usd=settings.cascade.max_usd) as asks,
+    ):
+        context.notify(asks.decides)
+        job = pin_job(context, rows, asks)
+        student = write.Student(chat, lambda: server.is_alive, settings.machine_usd_per_hour)
+        progress = followed(context, answered(context, rows, job, asks, student=student), len(rows))
     answer_files.write_answers(batch.out, context.store.answers(job.id))
     return progress
 
@@ -176,7 +177,7 @@ def _ask(row: Row, desk: Desk, asks: cascade.Cascade) -> cascade.Asked | ChatErr
 def _answer(row: Row, job: Job, asked: cascade.Asked | ChatError) -> Answer:
     if isinstance(asked, ChatError):
         return Answer(job_id=job.id, row=row.index, id=row.id, status="failed", reason=asked.message, model=job.model)
-    draft, screening, by, why, _, cost_usd = asked.answered
+    draft, screening, by, why, _, cost_usd, _ = asked.answered
     return Answer(
         job_id=job.id,
         row=row.index,

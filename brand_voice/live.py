@@ -4,7 +4,7 @@ from typing import Literal, NamedTuple
 
 from pydantic import Field
 
-from brand_voice.records import Draft, Id, Record, Screening, now
+from brand_voice.records import Draft, Id, Record, Screening, Usage, now
 
 
 class Promotion(Record):
@@ -49,7 +49,7 @@ class Served(Record):
     model: str
     """As asked for."""
     adapter: str | None
-    """Who answered: an adapter, or `teacher`."""
+    """Who was asked first: an adapter, whoever delivered in its stead; `teacher` where no engine was there."""
     status: int
     latency_ms: float
     prompt_tokens: int = 0
@@ -95,4 +95,6 @@ class Answered(NamedTuple):
     takes: int
     """Texts that were asked for."""
     cost_usd: float | None
-    """Of all of them; none where nothing has a price."""
+    """What the teacher cost; none where it cost nothing. What the machine's time costs depends on what else it does."""
+    usage: Usage = Usage()
+    """Tokens of all of them."""

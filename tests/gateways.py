@@ -171,7 +171,8 @@ def _track(items: Any, *_: Any) -> Any:
 
 def _settings(own: GatewaySettings, upstream: Misbehaving, teacher: str) -> Settings:
     url = f"http://127.0.0.1:{upstream.server_port}/v1"
-    teachers = {"scripted": TeacherSettings(base_url=url, model="ok", api_key_env="SCRIPTED_KEY")}
+    models = {"scripted": "ok", "slow": "late"}
+    teachers = {n: TeacherSettings(base_url=url, model=m, api_key_env="SCRIPTED_KEY") for n, m in models.items()}
     return Settings(gateway=own, teachers=teachers, cascade=CascadeSettings(teacher=teacher, best_of=2))
 
 

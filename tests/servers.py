@@ -40,6 +40,7 @@ class Misbehaving(LoopbackServer):
         self.observe: Callable[[], Any] = lambda: None
         self.release = threading.Event()
         """Lets the hanging requests go."""
+        self.is_well = True
         self.left = threading.Event()
         """Whoever was sent a dripping stream has gone."""
 
@@ -71,7 +72,7 @@ class _Handler(BaseHTTPRequestHandler):
 
     def do_GET(self) -> None:
         if self.path == "/health":
-            return self.reply(200, "")
+            return self.reply(200 if self.server.is_well else 503, "")
         if self.headers["Authorization"] != f"Bearer {KEY}":
             return self.reply(401, {"error": {"message": f"bad key {KEY}", "code": "invalid_api_key"}})
         return self.reply(200, {"object": "list", "data": []})
@@ -207,6 +208,13 @@ class _Handler(BaseHTTPRequestHandler):
     def hang(self, body: dict[str, Any]) -> None:
         self.server.release.wait(30)
         self.close_connection = True
+
+    def rejects(self, body: dict[str, Any]) -> None:
+        self.error(400, "context_length_exceeded")
+
+    def late(self, body: dict[str, Any]) -> None:
+        self.server.release.wait(30)
+        self.answer()
 
     def hang_after_one(self, body: dict[str, Any]) -> None:
         with self.server.lock:

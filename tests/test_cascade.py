@@ -1,5 +1,6 @@
 """Student, best of several, teacher: what is asked, what is delivered and why, and what stays in the store."""
 
+import time
 from collections import Counter
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -7,9 +8,9 @@ from contextlib import ExitStack
 from pathlib import Path
 
 import pytest
-from servers import BLOCKED, TEXT, Misbehaving, misbehaving_server
+from paper_adapter import calibrate_on_paper
+from servers import BLOCKED, TEXT, USAGE, Misbehaving, misbehaving_server
 
-from brand_voice import calibration
 from brand_voice.brand import BrandFolder
 from brand_voice.cascade import Cascade, opened
 from brand_voice.chat import Chat
@@ -19,6 +20,7 @@ from brand_voice.records import Brief, Review, Sampling
 from brand_voice.screen.screening import Screener
 from brand_voice.settings import CascadeSettings, Settings, TeacherSettings
 from brand_voice.store.store import Store
+from brand_voice.teacher import Patience
 from brand_voice.workspace import Workspace
 
 PRICES = {"usd_per_million_in": 0.0, "usd_per_million_out": 10.0}
@@ -107,7 +109,10 @@ def test_what_stays_blocked_goes_to_the_teacher_is_paid_and_remembered_and_never
     (escalation,) = store.escalations("tidewater")
     assert (escalation.why, escalation.brief_hash) == ("blocked", brief.hash)
     assert store.draft(escalation.draft_id).text == BLOCKED
+    assert answered.usage.completion_tokens == 5 * USAGE["completion_tokens"], "of all texts, not the delivered one's"
     again = cascade.answer(brief)
+    assert len(store.escalations("tidewater")) == 1, "the teacher was not asked again"
+    assert again.usage.completion_tokens == 4 * USAGE["completion_tokens"], "a text of before counts no tokens again"
     assert (again.draft.id, again.takes, again.cost_usd) == (answered.draft.id, 4, None)
     assert "before" in again.why
     assert asked(server) == {"blocked": 8, "ok": 1}
@@ -142,27 +147,52 @@ def test_a_blocked_text_of_the_teacher_does_not_displace_one_that_passes(made: M
     assert "the teacher's was blocked (" in answered.why
 
 
+def test_who_asks_for_the_same_brief_at_the_same_time_pays_once(made: Made, server: Misbehaving, brief: Brief, store):
+    cascade = made("blocked", "ok", best_of=1)
+    with ThreadPoolExecutor(8) as pool:
+        done = list(pool.map(lambda _: cascade.answer(brief), range(8)))
+    assert {answered.by for answered in done} == {"teacher"}
+    assert asked(server) == {"blocked": 8, "ok": 1}
+    assert store.spent_usd("tidewater") == pytest.approx(ONE)
+
+
+def test_a_teacher_that_counts_no_tokens_costs_what_was_reserved(made: Made, brief: Brief, store):
+    answered = made("blocked", "uncounted", best_of=1).answer(brief)
+    assert answered.cost_usd == store.spent_usd("tidewater") > ONE
+
+
+def test_a_busy_teacher_costs_nobody_who_waits_the_students_text(made: Made, server: Misbehaving, briefs, store):
+    cascade = made("blocked", "hang", best_of=1)
+    slots = cascade._teacher._slots
+    while slots.acquire(blocking=False):
+        pass
+    answered = cascade.answer(briefs[0], Patience(time.monotonic() + 0.5))
+    assert answered.draft.text == BLOCKED
+    assert asked(server) == {"blocked": 1}, "the teacher had no time and was not paid"
+    assert store.escalations("tidewater") == ()
+    slots.release()
+    answered = cascade.answer(briefs[1], Patience(time.monotonic() + 0.5))
+    assert "the teacher did not answer in time: this is the student's best" in answered.why
+
+
+def test_a_paid_answer_that_comes_too_late_is_stored(made: Made, server: Misbehaving, brief: Brief, store):
+    cascade = made("blocked", "late", best_of=1)
+    answered = cascade.answer(brief, Patience(time.monotonic() + 0.5))
+    assert answered.draft.author == "student"
+    server.release.set()
+    again = cascade.answer(brief)
+    assert (again.by, again.draft.text, asked(server)["late"]) == ("teacher", TEXT, 1)
+
+
+def test_for_somebody_who_has_gone_nobody_else_is_asked(made: Made, server: Misbehaving, brief: Brief):
+    answered = made("blocked", "ok").answer(brief, Patience(has_gone=lambda: True))
+    assert (answered.takes, asked(server)) == (1, {"blocked": 1})
+    assert answered.why.endswith("there was no time left for the teacher: this is the student's best.")
+
+
 def calibrate(cascade: Cascade, sampling: Sampling | None = None, threshold: float = -1.0) -> None:
     """Leave a calibration of the cascade's adapter where it will look for one."""
-    measured = calibration.Calibration(
-        brand="tidewater",
-        adapter=cascade.adapter,
-        created_at="2026-11-22",
-        guide_version="g",
-        sampling=sampling or Settings().student_sampling,
-        briefs=1,
-        texts=1,
-        failed=0,
-        blocked=0,
-        auc=0.8,
-        auc_low=0.7,
-        auc_high=0.9,
-        max_false_alarms=0.1,
-        min_mean_logprob=threshold,
-        sentence="Texts under -1 are handed over.",
-        curve=(),
-    )
-    calibration.save(measured, cascade._context.workspace.calibrations)
+    calibrate_on_paper(cascade._context.workspace, cascade.adapter, sampling, threshold)
 
 
 def test_an_uncertain_text_is_handed_over_only_under_a_calibration_of_this_sampling(made: Made, brief: Brief, store):

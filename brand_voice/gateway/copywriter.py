@@ -8,28 +8,31 @@ answers, a brief waits for one, and with a teacher it does not wait long.
 import asyncio
 import threading
 import time
-from concurrent.futures import ThreadPoolExecutor
-from contextlib import ExitStack
+from http import HTTPStatus
 from typing import Any
 
-from brand_voice import cascade
+import httpx2
+
 from brand_voice.answer_files import SOURCE_TYPE
 from brand_voice.brief_files import brief_of_fields
-from brand_voice.cascade import Cascade
-from brand_voice.chat import Chat
 from brand_voice.context import Context
+from brand_voice.daemons import Crew
 from brand_voice.errors import BrandVoiceError, ChatError, InputError
 from brand_voice.gateway.accounts import Entry
 from brand_voice.gateway.fleet import Engine
 from brand_voice.gateway.refusals import RefusedError, bad_request, engine_failed, too_late
 from brand_voice.gateway.router import LOOK_AGAIN_S, Router, Target
+from brand_voice.gateway.seats import Seats
 from brand_voice.live import Answered
 from brand_voice.records import Brief
-from brand_voice.screen.screening import Screener
+from brand_voice.teacher import Patience
 
 THREADS = 64
 TEACHER_AFTER_S = 5.0
 """How long a brief waits for an engine where the teacher could write as well."""
+TO_ANSWER_S = 1.0
+"""Left of the deadline for storing and sending what there is; a tenth of what is left, if that is less."""
+HEALTH_TIMEOUT_S = 5.0
 OF_THE_ENGINE = frozenset({"unreachable", "server_error", "bad_answer"})
 """Failures that another engine may not meet."""
 
@@ -40,12 +43,8 @@ class Copywriter:
     def __init__(self, context: Context, router: Router) -> None:
         self._context = context
         self._router = router
-        self._screener = Screener(context.brand.guide, context.brand.catalogue)
-        self._threads = ThreadPoolExecutor(THREADS, "copy")
-        self._turn = threading.Lock()
-        self._opened: dict[tuple[Engine, str], tuple[Cascade, ExitStack]] = {}
-        self._latest: Cascade | None = None
-        """Where its engine has gone, it turns to the teacher."""
+        self._seats = Seats(context)
+        self._crew = Crew(THREADS, "copy")
 
     def open(self) -> None:
         """Prepare for what is live.
@@ -53,15 +52,16 @@ class Copywriter:
         Raises:
             SettingsError: the cascade's teacher is unknown, or has no key or no price.
         """
+        self._seats.open()
         target = self._router.standing_by()
         if target is not None:
-            self._open(target)
+            with self._seats.at(target):
+                pass
 
     def close(self) -> None:
         """Drop the connections; nobody waits for texts that are still being written."""
-        for _, stack in self._opened.values():
-            stack.close()
-        self._threads.shutdown(wait=False, cancel_futures=True)
+        self._crew.close()
+        self._seats.close()
 
     def brief(self, fields: dict[str, Any]) -> Brief:
         """The brief that the fields make; `model` is none of them.
@@ -69,7 +69,7 @@ class Copywriter:
         Raises:
             RefusedError: they make none.
         """
-        brand = self._context.brand
+        brand = self._seats.brand
         try:
             return brief_of_fields(fields, brand=brand.guide, products=brand.products)
         except InputError as error:
@@ -89,64 +89,68 @@ class Copywriter:
         except RefusedError:
             raise
         except ChatError as error:
+            if error.kind == "rejected":
+                raise bad_request(error.message, "shorten the brief", code="invalid_brief") from error
             raise engine_failed(error.message) from error
         except BrandVoiceError as error:
             raise RefusedError(500, error.message, code="copy_failed", remedy=error.remedy) from error
-        entry.adapter = "teacher" if answered.by == "teacher" else answered.draft.adapter
-        entry.usage, entry.why = answered.draft.usage, answered.why
+        entry.usage, entry.why = answered.usage, answered.why
         return _told(answered, brief)
 
     async def _answered(self, model: str, brief: Brief, entry: Entry, deadline: float) -> Answered:
-        spare = self._latest if self._latest and self._latest.teacher else None
+        has_spare = self._seats.has_spare
         wait_s = deadline - time.monotonic()
-        patience = deadline - wait_s + min(wait_s / 2, TEACHER_AFTER_S) if spare else deadline
+        patience = deadline - wait_s + min(wait_s / 2, TEACHER_AFTER_S) if has_spare else deadline
         while True:
             try:
                 target = await self._router.wait(model, patience)
             except RefusedError as error:
-                if spare is None or error.code == "model_not_found":
+                if not has_spare or error.code == "model_not_found":
                     raise
-                return await self._from_teacher(spare, brief, deadline, error)
+                entry.adapter = "teacher"
+                return await self._from_teacher(brief, deadline, error)
             entry.adapter = target.adapter
             with target.engine.busy():
                 try:
-                    return await self._written(await self._cascade(target), brief, deadline)
+                    return await self._written(target, brief, deadline)
                 except ChatError as error:
-                    if error.kind not in OF_THE_ENGINE or target.engine.server.is_alive:
+                    if error.kind not in OF_THE_ENGINE or await _is_well(target.engine):
                         raise
             await asyncio.sleep(LOOK_AGAIN_S)
 
-    async def _from_teacher(self, spare: Cascade, brief: Brief, deadline: float, otherwise: RefusedError) -> Answered:
+    async def _from_teacher(self, brief: Brief, deadline: float, otherwise: RefusedError) -> Answered:
         try:
-            return await self._written(spare, brief, deadline)
+            return await self._written(None, brief, deadline)
         except ChatError:
             raise otherwise from None
 
-    async def _written(self, by: Cascade, brief: Brief, deadline: float) -> Answered:
-        async with asyncio.timeout(deadline - time.monotonic()):
-            return await asyncio.get_running_loop().run_in_executor(self._threads, by.answer, brief)
+    async def _written(self, target: Target | None, brief: Brief, deadline: float) -> Answered:
+        """The cascade's answer; once nobody waits for it, it begins nothing more."""
+        gone = threading.Event()
+        left_s = deadline - time.monotonic()
+        patience = Patience(deadline - min(TO_ANSWER_S, left_s / 10), gone.is_set)
 
-    async def _cascade(self, target: Target) -> Cascade:
-        known = self._opened.get((target.engine, target.adapter))
-        if known is None:
-            return await asyncio.get_running_loop().run_in_executor(self._threads, self._open, target)
-        return known[0]
+        def write() -> Answered:
+            with self._seats.at(target) as cascade:
+                return cascade.answer(brief, patience)
 
-    def _open(self, target: Target) -> Cascade:
-        """A cascade before an adapter; those whose engine has gone are closed."""
-        with self._turn:
-            key = (target.engine, target.adapter)
-            if key in self._opened:
-                return self._opened[key][0]
-            stack = ExitStack()
-            endpoint = target.engine.server.endpoint(target.adapter)
-            limits = {"read_timeout_s": self._context.settings.gateway.deadline_s, "max_attempts": 1}
-            chat = stack.enter_context(Chat(endpoint.model_copy(update=limits)))
-            opened = stack.enter_context(cascade.opened(self._context, chat, screener=self._screener))
-            for gone in [each for each in self._opened if not each[0].server.is_alive]:
-                self._opened.pop(gone)[1].close()
-            self._opened[key], self._latest = (opened, stack), opened
-            return opened
+        try:
+            async with asyncio.timeout(left_s):
+                return await asyncio.wrap_future(self._crew.submit(write))
+        finally:
+            gone.set()
+
+
+async def _is_well(engine: Engine) -> bool:
+    """Whether an engine lives and says so itself: vLLM's API process outlives its dead core by a moment."""
+    if not engine.server.is_alive:
+        return False
+    url = engine.server.base_url.removesuffix("/v1") + "/health"
+    try:
+        async with httpx2.AsyncClient(trust_env=False, timeout=HEALTH_TIMEOUT_S) as client:  # no proxy before loopback
+            return (await client.get(url)).status_code == HTTPStatus.OK
+    except httpx2.TransportError:
+        return False
 
 
 def _told(answered: Answered, brief: Brief) -> dict[str, Any]:
@@ -163,7 +167,7 @@ def _told(answered: Answered, brief: Brief) -> dict[str, Any]:
         "why": answered.why,
         "takes": answered.takes,
         "model": draft.adapter or draft.model,
-        "usage": draft.usage.model_dump(),
+        "usage": answered.usage.model_dump(),
         "cost_usd": answered.cost_usd,
         "guide_version": answered.screening.guide_version,
         "digital_source_type": SOURCE_TYPE,

@@ -7,11 +7,13 @@ stands in the review queue, unlike the other sides' texts: its way is evidence o
 import threading
 from contextlib import ExitStack
 
+from brand_voice import calibration
 from brand_voice.cascade import Cascade, opened
 from brand_voice.errors import BrandVoiceError
 from brand_voice.live import Answered
 from brand_voice.records import Brief
 from brand_voice.settings import RECORDED
+from brand_voice.teacher import Patience
 from brand_voice.ui.session import STUDENT, Session, Written
 from brand_voice.ui.writing import MORE, Writing
 
@@ -27,8 +29,8 @@ class Cascades:
         self._session = session
         self._opened = ExitStack()
         self._lock = threading.Lock()
-        self._cascades: dict[tuple[str, str], Cascade] = {}
-        """By adapter and version of the guide, since people add rules while the app runs."""
+        self._cascades: dict[tuple[str, str, int], Cascade] = {}
+        """By adapter, version of the guide and calibration, since people change both while the app runs."""
         session.at_close(self._opened.close)
 
     def of(self, brand: str) -> Cascade:
@@ -39,7 +41,9 @@ class Cascades:
         """
         session = self._session
         student = session.writer(STUDENT, brand).chat
-        key = (student.endpoint.model, session.folder(brand).guide.version)
+        adapter = student.endpoint.model
+        made = calibration.stamp(session.workspace.calibrations, adapter)
+        key = (adapter, session.folder(brand).guide.version, made)
         with self._lock:
             if key not in self._cascades:
                 cascade = opened(session.context(brand), student, screener=session.screener(brand))
@@ -68,10 +72,12 @@ class CascadeWriting(Writing):
         """Ask, and take what comes."""
         try:
             cascade = self._cascades.of(self.brief.brand)
+            patience, seen = Patience(has_gone=lambda: self.is_stopped), set[str]()
             for _ in range(self.wanted + MORE):
-                answered = cascade.answer(self.brief)
-                if self.is_stopped:
+                answered = cascade.answer(self.brief, patience)
+                if self.is_stopped or answered.draft.id in seen:  # the teacher's text of before: there are no others
                     return
+                seen.add(answered.draft.id)
                 written = Written(self.brief, answered.draft, answered.screening, _reason(answered))
                 if not self._is_alike(written):
                     self.written.append(written)
