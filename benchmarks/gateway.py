@@ -23,6 +23,7 @@ import psutil
 from benchmarks.plain_client import ask_all
 from benchmarks.report import Table
 from benchmarks.scale import Scale
+from brand_voice.address import ServerAddress
 from brand_voice.api_keys import ApiKey, key_hash, new_key
 from brand_voice.brand import load_brand
 from brand_voice.cli.shell import notify, track
@@ -33,7 +34,7 @@ from brand_voice.gateway.live_view import LiveView
 from brand_voice.gateway.run import listening, server
 from brand_voice.live import Promotion
 from brand_voice.process import SupervisedProcess
-from brand_voice.serve import ServerAddress, StudentServer
+from brand_voice.serve import StudentServer
 from brand_voice.settings import NOBODY, CascadeSettings, GatewaySettings, Settings
 from brand_voice.store.store import Store
 from brand_voice.workspace import Workspace

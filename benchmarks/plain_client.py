@@ -11,8 +11,8 @@ from collections.abc import Iterator, Sequence
 from typing import NamedTuple
 from urllib.parse import urlsplit
 
+from brand_voice.address import ServerAddress
 from brand_voice.errors import ServeError
-from brand_voice.serve import ServerAddress
 
 LENGTH = re.compile(rb"^content-length: *(\d+)\r$", re.IGNORECASE | re.MULTILINE)
 

@@ -12,11 +12,12 @@ from typing import NamedTuple
 from pydantic import Field, ValidationError
 
 from brand_voice.brief_files import LIST_MARK, CopyRow
+from brand_voice.budget import Journal
 from brand_voice.chat import Chat
 from brand_voice.errors import ChatError, InputError
 from brand_voice.guide import Brand
 from brand_voice.prompts import proposal_messages
-from brand_voice.records import Brief, Draft, Journal, Record, Review, Sampling, Text, content_hash
+from brand_voice.records import Brief, Draft, Record, Review, Sampling, Text, content_hash
 
 PERSON = "person"
 """Stands for the model of what no model wrote."""

@@ -5,9 +5,25 @@ Threads share a budget. It is a `Journal` in front of the store's: where that is
 
 import itertools
 import threading
+from typing import Protocol
 
 from brand_voice.errors import CostCapError
-from brand_voice.records import Journal
+
+
+class Journal(Protocol):
+    """What a stage needs to commit before and after a paid call."""
+
+    def begin(self, *, draft_id: str, endpoint: str, reserved_usd: float) -> int:
+        """Commit an attempt with its reserved cost; return its number."""
+        ...
+
+    def answered(self, attempt: int, *, raw: str) -> None:
+        """Commit the raw answer before anything reads it."""
+        ...
+
+    def finish(self, attempt: int, *, outcome: str, cost_usd: float | None) -> None:
+        """Commit the outcome ("ok" or a failure kind) and the cost, if known."""
+        ...
 
 
 class Budget:

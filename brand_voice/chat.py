@@ -21,8 +21,9 @@ from weakref import WeakSet
 import httpx2
 import openai
 
+from brand_voice.budget import Journal
 from brand_voice.protocol import AttemptError, Told, from_status, parsed
-from brand_voice.records import Brief, Completion, Journal, Message, Sampling, Usage
+from brand_voice.records import Brief, Completion, Message, Sampling, Usage
 from brand_voice.settings import Endpoint
 
 BACKOFF_S = 0.5

@@ -16,10 +16,10 @@ from concurrent.futures import Future
 from functools import partial
 from typing import NamedTuple
 
-from brand_voice.budget import Budget, usd
+from brand_voice.budget import Budget, Journal, usd
 from brand_voice.chat import Chat, brief_metadata, is_paid, price
 from brand_voice.errors import BrandVoiceError, ChatError, CostCapError, SettingsError
-from brand_voice.records import Author, Brief, Completion, Draft, Journal, Message, Record, Sampling, draft_id
+from brand_voice.records import Author, Brief, Completion, Draft, Message, Record, Sampling, draft_id
 from brand_voice.settings import Endpoint
 
 MAX_FAILED_SHARE = 0.1

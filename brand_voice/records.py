@@ -7,7 +7,7 @@ date and a hash. Times are UTC, ISO 8601. Nothing here reads a file or knows a m
 import hashlib
 import json
 from datetime import UTC, datetime
-from typing import Annotated, Any, Literal, NamedTuple, Protocol
+from typing import Annotated, Any, Literal, NamedTuple
 
 from pydantic import BaseModel, ConfigDict, Field, StringConstraints
 
@@ -376,22 +376,6 @@ class Job(Record):
     best_of: int = 1
     """Texts asked for, of which one is delivered."""
     created_at: str = Field(default_factory=now)
-
-
-class Journal(Protocol):
-    """What a stage needs to commit before and after a paid call."""
-
-    def begin(self, *, draft_id: str, endpoint: str, reserved_usd: float) -> int:
-        """Commit an attempt with its reserved cost; return its number."""
-        ...
-
-    def answered(self, attempt: int, *, raw: str) -> None:
-        """Commit the raw answer before anything reads it."""
-        ...
-
-    def finish(self, attempt: int, *, outcome: str, cost_usd: float | None) -> None:
-        """Commit the outcome ("ok" or a failure kind) and the cost, if known."""
-        ...
 
 
 def draft_id(brief: Brief, messages: tuple[Message, ...], model: str, sampling: Sampling, candidate: int) -> str:

@@ -22,6 +22,7 @@ from urllib.parse import urlsplit
 
 from pydantic import SecretStr, ValidationError
 
+from brand_voice.address import ServerAddress
 from brand_voice.artifacts import read_manifest
 from brand_voice.backends import (
     NO_THINKING,
@@ -38,7 +39,7 @@ from brand_voice.errors import ServeError
 from brand_voice.merge import adapter_rank, find_base, merged, usable_adapter
 from brand_voice.process import SupervisedProcess
 from brand_voice.prompts import student_prompt_hash
-from brand_voice.records import AdapterManifest, Record
+from brand_voice.records import AdapterManifest
 from brand_voice.settings import Endpoint, ServeSettings
 
 BASE_MODEL = "base"
@@ -54,20 +55,6 @@ TAIL_LINES = 8
 _ANY_HOST = {"0.0.0.0": "127.0.0.1", "::": "::1"}
 _NO_ANSWER = 0
 _OK = http.HTTPStatus.OK
-
-
-class ServerAddress(Record):
-    """How to reach a running server: the content of `server.json`."""
-
-    pid: int
-    base_url: str
-    """Root of the OpenAI protocol, `http://.../v1`."""
-    key: str | None
-    models: tuple[str, ...]
-    lora_rank: int | None = None
-    """Highest rank of an adapter that can be loaded while it runs; none where none can."""
-    max_model_len: int | None = None
-    """Tokens of a prompt and its answer together."""
 
 
 class StudentServer:
@@ -105,7 +92,7 @@ class StudentServer:
         """Whether the server's process runs."""
         if self._process is not None:
             return self._process.exit_code is None
-        return _is_running(self.address.pid)
+        return self.address.is_running
 
     def endpoint(self, model: str) -> Endpoint:
         """The endpoint of one of the served models.
@@ -256,7 +243,7 @@ def attach(server_file: Path) -> StudentServer | None:
         server_file.unlink(missing_ok=True)
         return None
     guarded = "/v1/models" if address.key else "/health"  # `transformers serve` asks the hub for its list
-    if _is_running(address.pid) and _ask(address, "GET", guarded, timeout_s=ANSWER_TIMEOUT_S).status == _OK:
+    if address.is_running and _ask(address, "GET", guarded, timeout_s=ANSWER_TIMEOUT_S).status == _OK:
         return StudentServer(address)
     server_file.unlink(missing_ok=True)
     return None
@@ -324,16 +311,6 @@ def _free_port(settings: ServeSettings) -> int:
 def _base_url(host: str, port: int) -> str:
     host = _ANY_HOST.get(host, host)
     return f"http://[{host}]:{port}/v1" if ":" in host else f"http://{host}:{port}/v1"
-
-
-def _is_running(pid: int) -> bool:
-    try:
-        os.kill(pid, 0)
-    except ProcessLookupError:
-        return False
-    except PermissionError:
-        return True
-    return True
 
 
 class _Reply(NamedTuple):

@@ -12,14 +12,14 @@ from contextlib import ExitStack, contextmanager
 from typing import NamedTuple
 from weakref import WeakValueDictionary
 
-from brand_voice.budget import Budget, usd
+from brand_voice.budget import Budget, Journal, usd
 from brand_voice.chat import Chat
 from brand_voice.context import Context
 from brand_voice.daemons import begun
 from brand_voice.errors import CostCapError, FailureKind
 from brand_voice.generate import Request, ask, check_priced
 from brand_voice.loop import teacher_endpoint
-from brand_voice.records import Draft, Journal, Sampling, now
+from brand_voice.records import Draft, Sampling, now
 from brand_voice.settings import NOBODY, RECORDED, Endpoint
 from brand_voice.store.store import Store
 

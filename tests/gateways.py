@@ -10,6 +10,7 @@ import httpx2
 import pytest
 from servers import KEY, Misbehaving, misbehaving_server
 
+from brand_voice.address import ServerAddress
 from brand_voice.brand import load_brand
 from brand_voice.context import Context
 from brand_voice.errors import ServeError
@@ -19,7 +20,7 @@ from brand_voice.gateway.live_view import LiveView
 from brand_voice.gateway.run import Chosen, listening, server
 from brand_voice.live import Promotion
 from brand_voice.process import SupervisedProcess
-from brand_voice.serve import ServerAddress, StudentServer, publish
+from brand_voice.serve import StudentServer, publish
 from brand_voice.settings import CascadeSettings, GatewaySettings, Settings, TeacherSettings
 from brand_voice.store.store import Store
 from brand_voice.workspace import Workspace

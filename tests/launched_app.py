@@ -12,9 +12,10 @@ from typing import Any, Literal, NamedTuple
 import pytest
 from playwright.sync_api import BrowserContext, Locator, Page, expect, sync_playwright
 
+from brand_voice.address import ServerAddress
 from brand_voice.brand import BrandFolder
 from brand_voice.recorded import LoopbackServer
-from brand_voice.serve import ServerAddress, StudentServer
+from brand_voice.serve import StudentServer
 from brand_voice.settings import Settings
 from brand_voice.ui.app import launch
 from brand_voice.ui.session import Session

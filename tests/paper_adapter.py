@@ -7,8 +7,8 @@ from reports import an_adapter
 from servers import KEY, Misbehaving
 
 from brand_voice import calibration
+from brand_voice.address import ServerAddress
 from brand_voice.records import AdapterManifest, Sampling
-from brand_voice.serve import ServerAddress
 from brand_voice.settings import Settings
 from brand_voice.workspace import Workspace
 

@@ -24,6 +24,7 @@ FLOORS: tuple[set[str], ...] = (
         "daemons",
         "live",
         "api_keys",
+        "address",
         "resample",
     },
     {

@@ -13,6 +13,7 @@ from small_brand import keep_briefs
 from written_report import a_report
 
 from brand_voice import assess, loop, snapshot
+from brand_voice.address import ServerAddress
 from brand_voice.artifacts import file_hashes, read_manifest, write_manifest
 from brand_voice.assess import Question
 from brand_voice.brand import load_brand
@@ -24,7 +25,7 @@ from brand_voice.golden import load
 from brand_voice.prompts import student_prompt_hash
 from brand_voice.records import AdapterManifest, Approved, Brief, Draft, Review, SnapshotManifest, now
 from brand_voice.registry import reports
-from brand_voice.serve import ServerAddress, StudentServer
+from brand_voice.serve import StudentServer
 from brand_voice.settings import Settings
 from brand_voice.shipped import shipped
 from brand_voice.snapshot import split_of

@@ -7,10 +7,11 @@ import pytest
 from gateways import Clock, Engines
 from servers import Misbehaving, misbehaving_server
 
+from brand_voice.address import ServerAddress
 from brand_voice.errors import ServeError
 from brand_voice.gateway.fleet import LONGEST_BACKOFF_S, SOUND_AFTER_S, Fleet
 from brand_voice.process import SupervisedProcess
-from brand_voice.serve import ServerAddress, StudentServer
+from brand_voice.serve import StudentServer
 
 ONE, TWO = "tidewater@one", "tidewater@two"
 

@@ -18,6 +18,7 @@ from servers import KEY, misbehaving_server
 from small_brand import keep_briefs
 
 from brand_voice import distill, generate, golden, loop, promotion, snapshot
+from brand_voice.address import ServerAddress
 from brand_voice.brand import load_brand
 from brand_voice.chat import Chat
 from brand_voice.cli.shell import opened
@@ -27,7 +28,7 @@ from brand_voice.merge import find_base
 from brand_voice.prompts import student_messages
 from brand_voice.records import AdapterManifest, Review, Sampling
 from brand_voice.refresh import Ask, Refreshed, _alone, fresh_approvals, refresh
-from brand_voice.serve import ServerAddress, StudentServer, publish
+from brand_voice.serve import StudentServer, publish
 from brand_voice.settings import Settings
 from brand_voice.shipped import shipped
 from brand_voice.workspace import Workspace

@@ -11,9 +11,10 @@ from launched_app import HOSTILE, App, EchoStudent, box, choose, copy_of, exampl
 from playwright.sync_api import Page, expect
 from shelf import file_report, shelve
 
+from brand_voice.address import ServerAddress
 from brand_voice.live import Promotion
 from brand_voice.recorded import LoopbackServer
-from brand_voice.serve import ServerAddress, StudentServer
+from brand_voice.serve import StudentServer
 from brand_voice.shipped import shipped
 
 ADAPTERS = ("tidewater@20260101-<i>", "tidewater@20260102-${window.owned=5}")

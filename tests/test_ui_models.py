@@ -12,10 +12,11 @@ from servers import KEY, misbehaving_server
 from shelf import file_report, review_texts, shelve
 from small_brand import keep_briefs
 
+from brand_voice.address import ServerAddress
 from brand_voice.live import Promotion
 from brand_voice.loop import Ask, freeze, write_drafts
 from brand_voice.registry import adapters
-from brand_voice.serve import ServerAddress, StudentServer, publish
+from brand_voice.serve import StudentServer, publish
 from brand_voice.settings import TrainingSettings
 from brand_voice.shipped import shipped
 

@@ -12,10 +12,11 @@ import pytest
 from launched_app import ADAPTER, HOSTILE, App, EchoStudent, box, choose, copy_of, example, launched, says, shown, write
 from playwright.sync_api import Page, expect
 
+from brand_voice.address import ServerAddress
 from brand_voice.answer_files import EDITED_SOURCE_TYPE, SOURCE_TYPE
 from brand_voice.errors import InputError
 from brand_voice.recorded import LoopbackServer
-from brand_voice.serve import ServerAddress, StudentServer
+from brand_voice.serve import StudentServer
 from brand_voice.settings import Settings
 from brand_voice.store.queue import Narrowed
 from brand_voice.ui.cascades import Cascades, CascadeWriting

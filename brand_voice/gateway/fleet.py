@@ -19,8 +19,9 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from typing import NamedTuple
 
+from brand_voice.address import ServerAddress
 from brand_voice.errors import BrandVoiceError
-from brand_voice.serve import ServerAddress, StudentServer
+from brand_voice.serve import StudentServer
 
 POLL_S = 0.5
 FIRST_BACKOFF_S = 1.0

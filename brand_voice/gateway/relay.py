@@ -18,12 +18,12 @@ import httpx2
 from starlette.requests import Request
 from starlette.responses import Response, StreamingResponse
 
+from brand_voice.address import ServerAddress
 from brand_voice.gateway.accounts import Entry, RequestLog
 from brand_voice.gateway.events import Events, begins_with_error, error_event
 from brand_voice.gateway.refusals import CLIENT_GONE, RefusedError, bad_request, engine_failed, too_late, unavailable
 from brand_voice.gateway.router import LOOK_AGAIN_S, Router, Target
 from brand_voice.protocol import AttemptError, Told, server_error
-from brand_voice.serve import ServerAddress
 from brand_voice.settings import GatewaySettings
 
 T = TypeVar("T")

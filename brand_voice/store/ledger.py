@@ -16,7 +16,7 @@ _COST_USD = func.coalesce(func.sum(func.coalesce(attempts.c.cost_usd, attempts.c
 
 
 class Ledger(Part):
-    """The attempts of a database; implements `records.Journal`."""
+    """The attempts of a database; implements `budget.Journal`."""
 
     def begin(self, *, draft_id: str, endpoint: str, reserved_usd: float) -> int:
         """Commit an attempt with its reserved cost; return its number."""
