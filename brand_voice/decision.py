@@ -3,10 +3,10 @@
 The question is non-inferiority: is the candidate no worse than the reference by more than a margin that was declared
 before anybody looked? Each measure answers with the 95% interval of the paired difference. `ready` needs every measured
 one to lie above its margin whole. Because all must pass, no correction for several measures is due (an
-intersection-union test): at a difference exactly on one margin a false "ready" has a chance of about one in forty, and
-less where two measures lie on theirs. A measure whose interval lies below its margin is worse; one whose interval spans
-it is not known to be either, and the remedy is more briefs, not another look. Under `DESCRIPTIVE_BELOW` briefs nothing
-is ever ready. What could not be measured decides nothing, and the sentence says so.
+intersection-union test): at a difference exactly on one margin a false "ready" has a chance of one in forty at most,
+and less where two measures lie on theirs. A measure whose interval lies below its margin is worse; one whose interval
+spans it is not known to be either, and the remedy is more briefs, not another look. Under `DESCRIPTIVE_BELOW` briefs
+nothing is ever ready. What could not be measured decides nothing, and the sentence says so.
 
 Slices are many and small, and were not what the decision was made on: they can take from a "ready", never give one. A
 slice is an exception where it has enough briefs, lies further below the reference than the margin, and its own interval
