@@ -46,8 +46,9 @@ demo: setup
 app: setup
 	$(BIN)/python app.py $(ARGS)
 
+# Two files at a time: much of a test is waiting for a browser or a server to start.
 test: setup
-	$(BIN)/python -m pytest $(ARGS)
+	$(BIN)/python -m pytest -n 2 --dist loadfile $(ARGS)
 
 lint: setup
 	$(BIN)/ruff check .

@@ -248,11 +248,11 @@ def _rolled_back(context: Context, adapter: AdapterManifest) -> tuple[str, ...]:
 
 def _decided(context: Context, ask: Ask, adapter: AdapterManifest, done: Refreshed) -> Refreshed:
     """Promote, propose, or say why not."""
-    _check_live(context, done.live)
     before = done.live or "nothing"
     if done.reasons or not ask.is_auto:  # a promotion tells them itself
         for remark in done.remarks:
             context.notify(remark)
+    _check_live(context, done.live)
     if done.reasons:
         told = f"{adapter.name} stays out, {before} stays live: {'; '.join(done.reasons)}"
         return done.model_copy(update={"outcome": "refused", "sentence": told})

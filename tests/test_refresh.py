@@ -170,12 +170,12 @@ def edit(context: Context, count: int) -> None:
 
 
 def test_after_a_refusal_a_further_look_takes_as_many_new_approvals_again(place: Place) -> None:
-    place.report(changes=NO_WORSE)
+    looked = place.report(changes=NO_WORSE)
     edit(place.context, 4)
     done = place.refresh(is_auto=True)
     assert (done.outcome, done.fresh, done.adapter) == ("refused", 4, place.adapter.name), "decided, not trained again"
     assert len(snapshot.manifests(place.context.workspace.snapshots, "tidewater")) == 1
-    place.context.workspace.evaluations.joinpath("report-0", "report.json").unlink()
+    place.context.workspace.evaluations.joinpath(looked, "report.json").unlink()
     assert len(fresh_approvals(place.context, None)) > 4, "without that look they would count"
     edit(place.context, 5)
     place.report(changes=NO_WORSE)
