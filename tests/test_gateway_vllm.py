@@ -160,12 +160,14 @@ def test_an_engine_that_is_killed_costs_time_and_a_stream_its_end(served: Served
     running = attach(served.place.server_file)
     assert running is not None
     lines: list[str] = []
+    # Else it would have ended before the kill.
+    slow = {"n": 4, "max_tokens": 900, "temperature": 2, "logprobs": True, "top_logprobs": 20}
     with (
         ThreadPoolExecutor(20) as pool,
         httpx2.stream(
             "POST",
             f"{served.url}/chat/completions",
-            json=CHAT | {"stream": True, "max_tokens": 900, "temperature": 2, "n": 4},
+            json=CHAT | slow | {"stream": True},
             timeout=300,
             trust_env=False,
         ) as stream,
