@@ -21,7 +21,7 @@ SCRIPT = """
   const box = (id) => document.querySelector(`#${id} :is(textarea, input)`);
   let waiting = null;
   const settle = (values) => {
-    clearTimeout(waiting);
+    clearInterval(waiting);
     write(values);
     document.body.classList.remove("bv-ahead");
   };
@@ -49,9 +49,9 @@ SCRIPT = """
     const says = leadsOn[button?.id];
     const ahead = says && JSON.parse(box("review-ahead").value || "null");
     if (!ahead || ahead.after !== box("review-draft-id").value || !says(ahead.text)) return;
-    const before = Object.fromEntries(Object.keys(ahead.shows).map((id) => [id, box(id)?.value]));
     document.body.classList.add("bv-ahead");
-    waiting = setTimeout(() => settle(before), PATIENCE_MS);
+    clearInterval(waiting);
+    waiting = setInterval(() => document.getElementById("review-settle").click(), PATIENCE_MS);
     write(ahead.shows);
   }, true);
   window.settleAhead = (ids, values) => settle(Object.fromEntries(ids.map((id, place) => [id, values[place]])));

@@ -49,6 +49,8 @@ class ReviewTab(NamedTuple):
     """The approved text most like this one."""
     ahead: gr.Textbox
     """What the next draft will show, unseen."""
+    settle: gr.Button
+    """Unseen; the page presses it where an answer stays away."""
     bulk: BulkView
     decided: gr.State
     """What this page decided, the last act last: for each the ids and revisions, one or a list of them at once."""
@@ -118,6 +120,7 @@ def build_review_parts(session: Session) -> ReviewTab:
         draft_id = gr.Textbox(visible="hidden", placeholder=" ", elem_id="review-draft-id", label="Draft")
         revision = gr.Textbox(visible="hidden", elem_id="review-revision", label="Reviews of it so far")
         ahead = gr.Textbox(visible="hidden", elem_id="review-ahead", label="The next draft")
+    settle = gr.Button("Settle", visible="hidden", elem_id="review-settle")
     return ReviewTab(
         filters=filters,
         reviewer=reviewer,
@@ -144,6 +147,7 @@ def build_review_parts(session: Session) -> ReviewTab:
         others=others,
         nearest=nearest,
         ahead=ahead,
+        settle=settle,
         bulk=bulk,
         decided=gr.State([]),
         skipped=gr.State([]),

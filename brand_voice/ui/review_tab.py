@@ -53,6 +53,7 @@ def build_review_tab(session: Session, page: gr.Blocks, tab_item: gr.Tab, rememb
     for verdict, button in buttons.items():
         event = button.click(reviewer(desk.decide(verdict)), said, decided, api_name=f"review_{verdict}", **options)
         onward.append(event)
+    tab.settle.click(None, [*tab.boxes], None, js=settle(tab.boxes))
     for event in onward:
         event.then(None, [*tab.boxes], None, js=settle(tab.boxes))
     tab.undo.click(reviewer(desk.undo), said, decided, api_name="review_undo", **options)
