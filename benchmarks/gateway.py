@@ -115,23 +115,12 @@ def _running(folder: Path) -> Iterator[tuple[ServerAddress, ServerAddress, psuti
         try:
             base_url = f"http://127.0.0.1:{told.recv()}/v1"
             through = direct.model_copy(update={"base_url": base_url})
-            _answers(through)
+            _one_by_one(through, 1)
             yield direct, through, psutil.Process(gateway.pid)
         finally:
             gateway.terminate()
             gateway.join()
             upstream.terminate()
-
-
-def _answers(address: ServerAddress) -> None:
-    """Return when the gateway listens."""
-    while True:
-        try:
-            _one_by_one(address, 1)
-        except ConnectionError:
-            time.sleep(0.05)
-        else:
-            return
 
 
 def _gateway(folder: Path, engine: ServerAddress, key: str, telling: Connection) -> None:
@@ -150,6 +139,7 @@ def _gateway(folder: Path, engine: ServerAddress, key: str, telling: Connection)
         fleet = Fleet(lambda: (ADAPTER,), Ways(start, lambda *_: None, lambda _: None, notify))
         fleet.open()
         app = build(context, fleet, LiveView(store, BRAND, version), default=ADAPTER)
+        listener.listen()  # whoever connects from now on waits until it is answered
         telling.send(listener.getsockname()[1])
         server(app).run(sockets=[listener])
         fleet.close()

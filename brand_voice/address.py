@@ -1,7 +1,11 @@
-"""Where a running student server is: what `server.json` says."""
+"""Where a server is: what `server.json` says of the student's, and a socket at an address that is free."""
 
 import os
+import socket
+from collections.abc import Iterator
+from contextlib import contextmanager
 
+from brand_voice.errors import ServeError
 from brand_voice.records import Record
 
 
@@ -28,3 +32,20 @@ class ServerAddress(Record):
         except PermissionError:
             return True
         return True
+
+
+@contextmanager
+def bound(host: str, port: int | None, *, who: str, remedy: str) -> Iterator[socket.socket]:
+    """A socket bound to an address, to a free port where none is named.
+
+    Raises:
+        ServeError: the address cannot be used; says for whom, and the remedy.
+    """
+    family = socket.AF_INET6 if ":" in host else socket.AF_INET
+    with socket.socket(family) as listener:
+        listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)  # a closed server's port may linger in TIME_WAIT
+        try:
+            listener.bind((host, port or 0))
+        except OSError as exc:
+            raise ServeError(f"{who} cannot listen on {host}:{port}: {exc.strerror}", remedy=remedy) from exc
+        yield listener

@@ -24,6 +24,7 @@ from brand_voice.evaluate import DECIDING, Subject, Voice, evaluate, markdown
 from brand_voice.evidence import CascadePoint, Report
 from brand_voice.figures import Scored, Side
 from brand_voice.golden import GoldenBrief
+from brand_voice.guide import Brand
 from brand_voice.handover import Try, cascade_points
 from brand_voice.loop import held_out, screen_drafts
 from brand_voice.promotion import adapter_of, candidate_of, looks
@@ -242,25 +243,20 @@ def _reference(
         case "base":
             return [Writer(f"base-{key}", BASE_MODEL, None, lambda b: student_messages(guide, b))]
         case "few_shot":
-            shown = _few_shot(context, train)
-            return [Writer(f"few_shot-{key}-{adapter.snapshot}", BASE_MODEL, None, shown)]
+            name = f"few_shot-{key}-{adapter.snapshot}"
+            return [Writer(name, BASE_MODEL, None, lambda b: few_shot_messages(guide, train, b))]
     if against == adapter.name:
         raise InputError(f"{against} cannot be held against itself", remedy="name another adapter, or `teacher`")
     return [_adapter_writer(context, adapter_of(context, against))]
 
 
-def _few_shot(context: Context, train: Sequence[Example]) -> Callable[[Brief], tuple[Message, ...]]:
+def few_shot_messages(guide: Brand, train: Sequence[Example], brief: Brief) -> tuple[Message, ...]:
     """The student's prompt after approved pairs of the same channel and locale, as earlier turns."""
-    guide = context.brand.guide
-
-    def render(brief: Brief) -> tuple[Message, ...]:
-        known = [e for e in train if (e.brief.channel, e.brief.locale) == (brief.channel, brief.locale)]
-        turns: list[Message] = []
-        for example in random.Random(brief.hash).sample(known, min(SHOTS, len(known))):
-            turns += [*student_messages(guide, example.brief), Message(role="assistant", content=example.text)]
-        return (*turns, *student_messages(guide, brief))
-
-    return render
+    known = [e for e in train if (e.brief.channel, e.brief.locale) == (brief.channel, brief.locale)]
+    turns: list[Message] = []
+    for example in random.Random(brief.hash).sample(known, min(SHOTS, len(known))):
+        turns += [*student_messages(guide, example.brief), Message(role="assistant", content=example.text)]
+    return (*turns, *student_messages(guide, brief))
 
 
 def _answered(

@@ -46,15 +46,10 @@ class Asked(NamedTuple):
 
 
 class _Taught(NamedTuple):
-    """What came of asking the teacher."""
+    """What came of asking the teacher, and its text as it was judged."""
 
+    reply: Reply
     tried: Try | None = None
-    problem: str = ""
-    """Why there is no text."""
-    was_asked: bool = False
-    """Whether a request was sent, or a text of before taken for one."""
-    is_stored: bool = False
-    spent_usd: float = 0.0
 
 
 @contextmanager
@@ -181,16 +176,16 @@ class Cascade:
         by = "teacher" if taught and after is taught.tried else by
         wrong = fault(chosen, self.min_mean_logprob)
         escalation = None
-        if taught is not None and taught.was_asked and not taught.is_stored and wrong is not None:
+        if taught is not None and taught.reply.was_asked and not taught.reply.is_stored and wrong is not None:
             escalation = Escalation(brand=brief.brand, brief_hash=brief.hash, draft_id=chosen.draft.id, why=wrong)
         answered = Answered(
             draft=after.draft,
             screening=after.screening,
             by=by,
             why=self._why(tries, chosen, after, taught),
-            takes=len(tries) + (taught is not None and taught.was_asked and not taught.is_stored),
-            cost_usd=taught.spent_usd if taught and taught.spent_usd else None,
-            usage=_usage(tries if taught is None or taught.is_stored else [*tries, taught.tried]),
+            takes=len(tries) + (taught is not None and taught.reply.was_asked and not taught.reply.is_stored),
+            cost_usd=taught.reply.spent_usd if taught and taught.reply.spent_usd else None,
+            usage=_usage(tries if taught is None or taught.reply.is_stored else [*tries, taught.tried]),
         )
         written = (*tries, taught.tried) if taught and taught.tried else tuple(tries)
         return Asked(answered, brief, written, escalation)
@@ -220,9 +215,9 @@ class Cascade:
         """The teacher's text for a brief, one of before where it stands, or why there is none."""
         teacher = self._teacher
         if teacher is None:
-            return _Taught(problem="there is no teacher to ask")
+            return _Taught(Reply(problem="there is no teacher to ask"))
         if patience.is_over:
-            return _Taught(problem=NO_TIME.problem)
+            return _Taught(NO_TIME)
         earlier = None
         for request in self._teacher_requests(brief, teacher):
             reply = teacher.ask(request, self._context.settings.teacher_sampling, patience)
@@ -232,11 +227,10 @@ class Cascade:
             earlier = self._taught(reply, brief)
             if earlier.tried and earlier.tried.is_publishable and self._stands(reply.draft):
                 return earlier
-        return _Taught(problem=NONE_STANDS)
+        return _Taught(Reply(problem=NONE_STANDS))
 
     def _taught(self, reply: Reply, brief: Brief) -> _Taught:
-        tried = self._judged(reply.draft, brief) if reply.draft else None
-        return _Taught(tried, reply.problem, reply.was_asked, reply.is_stored, reply.spent_usd)
+        return _Taught(reply, self._judged(reply.draft, brief) if reply.draft else None)
 
     def _teacher_requests(self, brief: Brief, teacher: Teacher) -> Iterator[Request]:
         messages = teacher_messages(self._context.brand.guide, brief)
@@ -262,11 +256,11 @@ class Cascade:
         if len(tries) > 1:
             said += f", the best of {len(tries)} {self._wrong(chosen)}"
         if taught.tried is None:
-            return f"{said}, and {taught.problem}: this is the student's best."
+            return f"{said}, and {taught.reply.problem}: this is the student's best."
         if after is not taught.tried:
             return f"{said}, the teacher's {self._wrong(taught.tried)}: this is the student's best."
         blocked = f", though it {self._wrong(after)}" if after.is_blocked else ""
-        whence = "the teacher wrote this one before" if taught.is_stored else "the teacher wrote this one"
+        whence = "the teacher wrote this one before" if taught.reply.is_stored else "the teacher wrote this one"
         return f"{said}; {whence}{blocked}."
 
     def _wrong(self, tried: Try) -> str:
@@ -289,7 +283,7 @@ class Cascade:
 
     def _nobody(self, chosen: Try, taught: _Taught | None) -> ChatError:
         kind = chosen.draft.failure or "bad_answer"
-        problem = taught.problem if taught else ""
+        problem = taught.reply.problem if taught else ""
         return ChatError(
             f"no text: the student's {self._wrong(chosen)}, and {problem or 'the teacher gave none'}",
             remedy="look whether the student is served; README, Cascade, says how to give it a teacher",

@@ -283,7 +283,9 @@ def _slice_row(each: SliceFigure) -> tuple[str, ...]:
 
 def _rows(sides: Sequence[SideFigures], voice_recall: float | None) -> list[tuple[str, ...]]:
     none = Rate(hits=0, of=0)
-    facts, checks = ([name for name in sides[0].facts], [name for name in sides[0].checks])
+
+    def rate(rates: Callable[[SideFigures], Mapping[str, Rate]], name: str) -> Callable[[SideFigures], Rate]:
+        return lambda side: rates(side).get(name, none)
 
     def row(name: str, told: Callable[[SideFigures], object]) -> tuple[str, ...]:
         return (name, *(str(told(side)) for side in sides))
@@ -291,8 +293,8 @@ def _rows(sides: Sequence[SideFigures], voice_recall: float | None) -> list[tupl
     recall = f" (of its approved copy {voice_recall:.0%} do)" if voice_recall is not None else ""
     return [
         row("**without a blocking finding**", lambda s: s.all_pass),
-        *(row(name, lambda s, name=name: s.facts.get(name, none)) for name in facts),  # type: ignore[misc]
-        *(row(f"check {name}", lambda s, name=name: s.checks.get(name, none)) for name in checks),  # type: ignore[misc]
+        *(row(name, rate(lambda s: s.facts, name)) for name in sides[0].facts),
+        *(row(f"check {name}", rate(lambda s: s.checks, name)) for name in sides[0].checks),
         row(f"sounds like the brand{recall}", lambda s: s.voice or "not measured"),
         row("copied from training", lambda s: s.copied),
         row("distinct words, pairs, triples", _distinct),

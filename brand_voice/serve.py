@@ -13,7 +13,6 @@ import json
 import os
 import secrets
 import signal
-import socket
 import time
 from collections.abc import Callable, Mapping
 from pathlib import Path
@@ -22,7 +21,7 @@ from urllib.parse import urlsplit
 
 from pydantic import SecretStr, ValidationError
 
-from brand_voice.address import ServerAddress
+from brand_voice.address import ServerAddress, bound
 from brand_voice.artifacts import read_manifest
 from brand_voice.backends import (
     NO_THINKING,
@@ -295,16 +294,8 @@ def _revision(adapters: Mapping[str, Path]) -> str | None:
 
 def _free_port(settings: ServeSettings) -> int:
     """The configured port if nobody listens on it, or a free one."""
-    family = socket.AF_INET6 if ":" in settings.host else socket.AF_INET
-    with socket.socket(family) as probe:
-        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)  # a closed server's port may linger in TIME_WAIT
-        try:
-            probe.bind((settings.host, settings.port or 0))
-        except OSError as exc:
-            raise ServeError(
-                f"cannot listen on {settings.host}:{settings.port}: {exc.strerror}",
-                remedy="set serve.port to another port, or leave it out to take a free one",
-            ) from exc
+    remedy = "set serve.port to another port, or leave it out to take a free one"
+    with bound(settings.host, settings.port, who="the engine", remedy=remedy) as probe:
         return int(probe.getsockname()[1])
 
 

@@ -21,8 +21,11 @@ class Wanted:
 
     def __init__(self) -> None:
         self.names: tuple[str, ...] = (ONE,)
+        self.has_bug = False
 
     def __call__(self) -> tuple[str, ...]:
+        if self.has_bug:
+            raise ZeroDivisionError
         return self.names
 
 
@@ -219,9 +222,10 @@ def test_a_process_that_cannot_be_started_is_an_error_of_ours(tmp_path: Path) ->
 
 @pytest.mark.filterwarnings("ignore::pytest.PytestUnhandledThreadExceptionWarning")
 def test_a_bug_in_the_supervision_ends_the_process(engines: Engines) -> None:
-    fleet = Fleet(Wanted(), engines.ways(), Clock())
+    wanted = Wanted()
+    fleet = Fleet(wanted, engines.ways(), Clock())
     fleet.open()
-    fleet.look = lambda: 1 / 0  # type: ignore[method-assign]
+    wanted.has_bug = True
     fleet._wake.set()
     assert engines.ended.wait(30) and "the gateway ends" in engines.told[-1]
     fleet.close()

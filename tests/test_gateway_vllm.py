@@ -2,7 +2,6 @@
 
 import json
 import os
-import shutil
 import signal
 import subprocess
 import sys
@@ -102,7 +101,6 @@ def test_the_official_client_lists_asks_streams_and_understands_errors(served: S
         client.completions.create(model="tidewater", prompt="x")
 
 
-@pytest.mark.skipif(shutil.which("curl") is None, reason="there is no curl")
 def test_curl_asks_for_a_chat_a_stream_and_copy(served: Served) -> None:
     def curl(path: str, body: dict[str, object]) -> str:
         options = ["--silent", "--no-buffer", "--fail-with-body", "--noproxy", "*", "--json", json.dumps(body)]

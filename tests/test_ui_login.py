@@ -10,7 +10,7 @@ from typing import Any, NamedTuple
 import gradio as gr
 import httpx2
 import pytest
-from launched_app import ADAPTER, box, says
+from launched_app import ADAPTER, box, example, says
 from playwright.sync_api import BrowserContext, Page, expect
 
 from brand_voice.errors import ServeError
@@ -340,7 +340,7 @@ def test_a_copywriter_writes_and_is_offered_no_verdict(opened: Callable[..., Pag
     assert page.evaluate("window.owned") is None
     expect(page.get_by_role("tab", name="Compare")).to_be_visible()
     expect(page.get_by_role("tab", name="Review")).to_be_hidden()
-    page.locator("#write-example").click()
+    example(page)
     page.locator("#write-go").click()
     expect(page.locator("#side-2-send")).to_be_visible()
     expect(page.locator("#review-approve")).to_be_hidden()

@@ -5,7 +5,6 @@ a brand sells. `retrieval` and `echo` are what a text must beat: the nearest app
 numbers and the offer swapped in, and the brief's own fields in a row.
 """
 
-import random
 import re
 from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING, NamedTuple
@@ -15,11 +14,10 @@ from rapidfuzz import fuzz
 from benchmarks.student.answers import Answer, Draw, Prompt, Weights, answered
 from benchmarks.student.cases import SEEN, Case, Plan, Question
 from brand_voice import distill
-from brand_voice.assess import echoed
+from brand_voice.assess import SHOTS, echoed, few_shot_messages
 from brand_voice.cli.shell import notify
 from brand_voice.merge import merged
-from brand_voice.prompts import student_messages
-from brand_voice.records import Brief, Example, Message
+from brand_voice.records import Brief, Example
 from brand_voice.screen.screening import Screener
 from brand_voice.screen.text import fold, occurrences
 from brand_voice.workspace import Workspace
@@ -27,9 +25,8 @@ from brand_voice.workspace import Workspace
 if TYPE_CHECKING:
     from transformers import PreTrainedTokenizerBase
 
-BASE, FEW_SHOT, RETRIEVAL = "base", "base + 2 approved examples", "retrieval"
+BASE, FEW_SHOT, RETRIEVAL = "base", f"base + {SHOTS} approved examples", "retrieval"
 LORA, TEACHER, ECHO = "base + LoRA", "teacher (recorded)", "echo of the brief"
-SHOTS = 2
 _NUMBER = re.compile(r"\d+(?:[.,:]\d+)*")
 _HELD = "\ue000", "\ue001"
 """Private characters that hold the places of name and offer while numbers are swapped."""
@@ -180,13 +177,7 @@ def _rank(screener: Screener, answer: Answer, brief: Brief) -> tuple[bool, int, 
 
 
 def _few_shot_prompt(tokenizer: "PreTrainedTokenizerBase", case: Case, brief: Brief) -> Prompt:
-    guide = case.brand.guide
-    known = [e for e in case.train if e.brief.channel == brief.channel and e.brief.locale == brief.locale]
-    shown = random.Random(brief.hash).sample(known, min(SHOTS, len(known)))
-    turns: list[Message] = []
-    for example in shown:
-        turns += [*student_messages(guide, example.brief), Message(role="assistant", content=example.text)]
-    turns += student_messages(guide, brief)
+    turns = few_shot_messages(case.brand.guide, case.train, brief)
     ids = tokenizer.apply_chat_template(
         [turn.model_dump() for turn in turns],
         add_generation_prompt=True,

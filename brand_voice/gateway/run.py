@@ -8,6 +8,7 @@ from typing import NamedTuple
 
 import uvicorn
 
+from brand_voice.address import bound
 from brand_voice.backends import choose_backend, has_gpu
 from brand_voice.context import Context
 from brand_voice.errors import ServeError
@@ -98,16 +99,8 @@ def listening(settings: GatewaySettings) -> Iterator[socket.socket]:
     Raises:
         ServeError: the address cannot be used.
     """
-    family = socket.AF_INET6 if ":" in settings.host else socket.AF_INET
-    with socket.socket(family) as listener:
-        listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        try:
-            listener.bind((settings.host, settings.port or 0))
-        except OSError as exc:
-            raise ServeError(
-                f"the gateway cannot listen on {settings.host}:{settings.port}: {exc.strerror}",
-                remedy="choose another --port, or leave it out to take a free one",
-            ) from exc
+    remedy = "choose another --port, or leave it out to take a free one"
+    with bound(settings.host, settings.port, who="the gateway", remedy=remedy) as listener:
         yield listener
 
 
