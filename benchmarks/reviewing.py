@@ -62,7 +62,7 @@ def measure(scale: Scale) -> Iterator[Table]:
     """Fill a store, ask it, then open it in the app."""
     with tempfile.TemporaryDirectory() as folder, Session(Workspace(Path(folder)), Settings(), brand=BRAND) as session:
         began = time.perf_counter()
-        _fill(session.store, session.first_brand, scale.stored_drafts)
+        _fill(session.store, session.folder(session.first_brand), scale.stored_drafts)
         filled = (
             f"{scale.stored_drafts:,} drafts of one brand, half of them waiting, stored in "
             f"{time.perf_counter() - began:.0f} s."
@@ -143,7 +143,7 @@ def _narrowings(folder: BrandFolder) -> dict[str, Narrowed]:
 
 def _claimed(session: Session, times: int) -> Iterator[tuple[str, list[float]]]:
     """The queue walked claim by claim; then lists of fifty, and where a draft stands."""
-    store, narrowings = session.store, _narrowings(session.first_brand)
+    store, narrowings = session.store, _narrowings(session.folder(session.first_brand))
     for name, narrowed in narrowings.items():
         after, took = None, []
         for _ in range(times):

@@ -23,6 +23,8 @@ from brand_voice.records import Brief, Product, Record, RecordedReview, Recordin
 from brand_voice.shipped import shipped
 
 R = TypeVar("R", bound=Record)
+FILES = ("brand.yaml", "products.jsonl", "briefs.jsonl", "teacher.jsonl", "reviews.jsonl")
+"""What a brand's folder may hold; the first it must."""
 
 
 class BrandFolder(Record):
@@ -67,9 +69,18 @@ def load_brand(brand_id: str, workspace_brands: Path | None = None) -> BrandFold
     Raises:
         BrandError: unknown id, or a file that breaks the schema.
     """
+    return read_brand(find_brand(brand_id, workspace_brands))
+
+
+def find_brand(brand_id: str, workspace_brands: Path | None = None) -> Path:
+    """The folder of a brand.
+
+    Raises:
+        BrandError: unknown id.
+    """
     for parent in filter(None, (workspace_brands, shipped("data") / "brands")):
         if re.fullmatch(r"[a-z0-9-]+", brand_id) and (parent / brand_id / "brand.yaml").is_file():
-            return read_brand(parent / brand_id)
+            return parent / brand_id
     known = ", ".join(brand_ids(workspace_brands))
     raise BrandError(
         f"no brand {brand_id!r}; there are {known}", remedy=f"brand-voice brand new {brand_id or 'my-brand'}"

@@ -3,7 +3,6 @@
 An added rule is a new version of the guide, so every draft is screened again; what was approved stays approved.
 """
 
-from collections.abc import Callable
 from typing import NamedTuple
 
 from brand_voice.amend import amended
@@ -34,11 +33,10 @@ def suggested(context: Context) -> list[Suggestion]:
     return suggest(store.approved(brand), context.brand.guide, dismissed=store.dismissed(brand))
 
 
-def add(context: Context, suggestion: Suggestion, *, renewed: Callable[[BrandFolder], None] | None = None) -> Added:
+def add(context: Context, suggestion: Suggestion) -> Added:
     """Add a suggested rule to the workspace's guide and screen the brand's drafts under the new version.
 
-    `renewed` gets the new folder before anything is screened under it. Who adds another rule meanwhile waits, so that
-    the drafts' last screening is always the newest version's.
+    Who adds another rule meanwhile waits, so that the drafts' last screening is always the newest version's.
 
     Raises:
         InputError: the guide has the rule already.
@@ -46,8 +44,6 @@ def add(context: Context, suggestion: Suggestion, *, renewed: Callable[[BrandFol
     """
     store, brand = context.store, suggestion.brand
     with amended(brand, suggestion.rule, context.workspace.brands) as folder:
-        if renewed is not None:
-            renewed(folder)
         screen_drafts(context._replace(brand=folder))
     decided, last = store.current_reviews(brand).keys(), store.screenings(brand)
     waiting = [last.get((draft.id, 0)) for draft in store.drafts(brand) if draft.id not in decided]

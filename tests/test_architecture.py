@@ -42,7 +42,7 @@ FLOORS: tuple[set[str], ...] = (
         "evidence",
         "weighting",
     },
-    {"leakage"},
+    {"leakage", "current_brand"},
     {
         "generate",
         "adopt",

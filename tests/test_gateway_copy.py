@@ -88,7 +88,7 @@ def test_a_rule_and_a_calibration_count_while_the_gateway_runs(
         assert told["status"] == "blocked"
         guide.write_text("broken")
         assert running.ask(path=COPY, **BRIEF).json()["guide_version"] == told["guide_version"]
-        assert any("the guide is not taken" in line for line in running.engines.told)
+        assert any("tidewater is not taken" in line for line in running.engines.told)
 
 
 def test_at_its_end_a_process_waits_for_no_text_under_way() -> None:

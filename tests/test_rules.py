@@ -55,10 +55,9 @@ def context(tmp_path: Path, tidewater: BrandFolder) -> Iterator[Context]:
 def test_an_added_rule_screens_the_drafts_again_and_is_suggested_no_more(context: Context) -> None:
     screen_drafts(context)
     (suggestion,) = rules.suggested(context)
-    seen: list[BrandFolder] = []
-    added = rules.add(context, suggestion, renewed=seen.append)
+    added = rules.add(context, suggestion)
     assert (added.waiting, added.found) == (3, 2)
-    assert seen == [added.brand] == [load_brand("tidewater", context.workspace.brands)]
+    assert added.brand == load_brand("tidewater", context.workspace.brands)
     last = context.store.screenings("tidewater").values()
     assert {screening.guide_version for screening in last} == {added.brand.guide.version}
     assert rules.suggested(context._replace(brand=added.brand)) == []

@@ -1,5 +1,6 @@
 """The launched app in headless Chromium: real store, real recorded teacher, a local server for the student."""
 
+import shutil
 import signal
 import socket
 import subprocess
@@ -13,6 +14,7 @@ import pytest
 from launched_app import ADAPTER, HOSTILE, LOGPROB, App, box, choose, copy_of, example, launched, says, shown, write
 from playwright.sync_api import BrowserContext, Page, expect
 
+from brand_voice.brand import BrandFolder
 from brand_voice.errors import BrandError, ServeError
 from brand_voice.records import Brief, Draft, Review
 from brand_voice.serve import StudentServer
@@ -468,3 +470,18 @@ def test_the_script_serves_the_app_until_ctrl_c(tmp_path: Path) -> None:
 def test_an_unknown_first_brand_is_an_error(tmp_path: Path) -> None:
     with pytest.raises(BrandError, match="no brand 'nope'"):
         Session(Workspace(tmp_path), Settings(), brand="nope")
+
+
+def test_a_guide_that_somebody_edits_counts_in_the_running_app(tmp_path: Path, tidewater: BrandFolder) -> None:
+    workspace, brief = Workspace(tmp_path), tidewater.briefs[0]
+    with Session(workspace, Settings(), brand="tidewater") as session:
+        assert "lexicon.banned.cream" not in {f.rule for f in session.screen("Cream first.", brief).findings}
+        assert session.recorded_briefs("tidewater")
+        folder = shutil.copytree(tidewater.path, workspace.brands / "tidewater")
+        (folder / "brand.yaml").write_text(
+            (folder / "brand.yaml").read_text().replace("term: artisanal", "term: cream")
+        )
+        assert "lexicon.banned.cream" in {f.rule for f in session.screen("Cream first.", brief).findings}
+        (folder / "teacher.jsonl").unlink()
+        (folder / "reviews.jsonl").unlink()
+        assert not session.recorded_briefs("tidewater")

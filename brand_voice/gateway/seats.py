@@ -1,8 +1,8 @@
 """The open cascades of the gateway: one before each adapter that is asked for, one teacher behind all of them.
 
-Guide and calibration are looked at with every brief (two `stat`), and a cascade is made anew where one of them changed.
-A cascade whose turn is over keeps its connections to the student until the last brief under way has its text; the
-teacher's stay until the gateway ends. For threads.
+Brand and calibration are looked at with every brief (a few `stat`), and a cascade is made anew where one of them
+changed. A cascade whose turn is over keeps its connections to the student until the last brief under way has its text;
+the teacher's stay until the gateway ends. For threads.
 """
 
 import threading
@@ -11,14 +11,13 @@ from contextlib import ExitStack, contextmanager
 from typing import NamedTuple
 
 from brand_voice import calibration
-from brand_voice.brand import BrandFolder, load_brand
+from brand_voice.brand import BrandFolder
 from brand_voice.cascade import Cascade
 from brand_voice.chat import Chat
 from brand_voice.context import Context
-from brand_voice.errors import BrandError
+from brand_voice.current_brand import CurrentBrand
 from brand_voice.gateway.fleet import Engine
 from brand_voice.gateway.router import Target
-from brand_voice.screen.screening import Screener
 from brand_voice.teacher import Teacher, opened_teacher
 
 
@@ -58,8 +57,7 @@ class Seats:
         self._seats: dict[_Key, _Seat] = {}
         self._latest: _Seat | None = None
         """Stays open when its engine has gone: it turns to the teacher."""
-        self._seen = self._guide_stamp()
-        self._screener = Screener(context.brand.guide, context.brand.catalogue)
+        self._brand = CurrentBrand(context.brand_id, context.workspace.brands, context.notify)
 
     def open(self) -> None:
         """Open the teacher.
@@ -79,8 +77,8 @@ class Seats:
 
     @property
     def brand(self) -> BrandFolder:
-        """The brand as last looked at."""
-        return self._context.brand
+        """The brand as it stands now."""
+        return self._brand.folder
 
     @property
     def has_spare(self) -> bool:
@@ -102,15 +100,14 @@ class Seats:
                 seat.close_if_unused()
 
     def _of(self, target: Target) -> _Seat:
-        self._look_at_guide()
-        context = self._context
+        context = self._context._replace(brand=self._brand.folder)
         made = calibration.stamp(context.workspace.calibrations, target.adapter)
         key = _Key(target.engine, target.adapter, context.brand.guide.version, made)
         if key not in self._seats:
             endpoint = target.engine.server.endpoint(target.adapter)
             limits = {"read_timeout_s": context.settings.gateway.deadline_s, "max_attempts": 1}
             chat = Chat(endpoint.model_copy(update=limits))
-            self._latest = _Seat(Cascade(context, chat, screener=self._screener, teacher=self._teacher), chat)
+            self._latest = _Seat(Cascade(context, chat, screener=self._brand.screener, teacher=self._teacher), chat)
             self._seats[key] = self._latest
             self._end_former(key)
         return self._seats[key]
@@ -123,27 +120,3 @@ class Seats:
                 seat = self._seats.pop(key)
                 seat.is_over = True
                 seat.close_if_unused()
-
-    def _look_at_guide(self) -> None:
-        """Take a guide that changed on the disk; one that cannot be read leaves the former in force."""
-        stamp = self._guide_stamp()
-        if stamp == self._seen:
-            return
-        self._seen = stamp
-        try:
-            folder = load_brand(self._context.brand_id, self._context.workspace.brands)
-        except BrandError as error:
-            self._context.notify(f"the guide is not taken: {error.message}")
-            return
-        self._context = self._context._replace(brand=folder)
-        self._screener = Screener(folder.guide, folder.catalogue)
-
-    def _guide_stamp(self) -> int:
-        """When the guide was last written, the workspace's own before the shipped one."""
-        brand = self._context.brand
-        for folder in (self._context.workspace.brands / brand.guide.id, brand.path):
-            try:
-                return (folder / "brand.yaml").stat().st_mtime_ns
-            except OSError:
-                continue
-        return 0

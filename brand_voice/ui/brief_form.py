@@ -134,12 +134,12 @@ class BriefForm(NamedTuple):
 
 def brand_choices(session: Session) -> list[tuple[str, str]]:
     """All brands by name."""
-    return [(folder.guide.name, id_) for id_, folder in session.brands.items()]
+    return [(session.folder(id_).guide.name, id_) for id_ in session.brands]
 
 
 def build_brief_form(session: Session) -> BriefForm:
     """Lay the form out for the session's first brand; every field's id is `brief-` and its name."""
-    folder = session.first_brand
+    folder = session.folder(session.first_brand)
     guide = folder.guide
     with gr.Row():
         brand = _choice("brand", "Brand", brand_choices(session), guide.id)

@@ -88,9 +88,8 @@ def build_compare_tab(session: Session, page: gr.Blocks, tab_item: gr.Tab, remem
 
 
 def _layout(session: Session) -> CompareTab:
-    folder = session.first_brand
     with gr.Row():
-        brand = gr.Dropdown(brand_choices(session), value=folder.guide.id, label="Brand", elem_id="compare-brand")
+        brand = gr.Dropdown(brand_choices(session), value=session.first_brand, label="Brand", elem_id="compare-brand")
         first = gr.Dropdown([], label="One", elem_id="compare-first")
         second = gr.Dropdown([], label="The other", elem_id="compare-second")
         voter = gr.Textbox(

@@ -78,7 +78,7 @@ def build_import_panel(session: Session, brand: gr.Dropdown, reviewer: gr.Textbo
 
 
 def _layout(session: Session) -> ImportPanel:
-    guide = session.first_brand.guide
+    guide = session.folder(session.first_brand).guide
     with gr.Accordion("Import approved copy", open=False, elem_id="import-panel", elem_classes="bv-card"):
         gr.HTML(f'<p class="bv-hint">{HINT}</p>', padding=False)
         with gr.Row(equal_height=False):

@@ -90,7 +90,7 @@ def build_models_tab(session: Session, page: gr.Blocks, tab_item: gr.Tab, rememb
 
 def _layout(session: Session) -> ModelsTab:
     with gr.Row():
-        first = session.first_brand.guide.id
+        first = session.first_brand
         brand = gr.Dropdown(brand_choices(session), value=first, label="Brand", elem_id="models-brand")
         adapter = gr.Dropdown([], label="Adapter", elem_id="models-adapter", scale=2)
         by = gr.Textbox(

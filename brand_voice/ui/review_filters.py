@@ -58,7 +58,7 @@ class Filters(NamedTuple):
 
 def build_filters(session: Session) -> Filters:
     """Lay the row out for the session's first brand; every id is `review-` and the field's name."""
-    guide = session.first_brand.guide
+    guide = session.folder(session.first_brand).guide
     return Filters(
         brand=_choice("brand", "Brand", brand_choices(session), guide.id),
         channel=_choice("channel", "Channel", _channels(guide), ANY),

@@ -16,9 +16,10 @@ from typing import NamedTuple
 
 from brand_voice import rules, serve
 from brand_voice.adopt import draft_of_person
-from brand_voice.brand import BrandFolder, brand_ids, load_brand
+from brand_voice.brand import BrandFolder, brand_ids
 from brand_voice.chat import Chat
 from brand_voice.context import Context, T, Track
+from brand_voice.current_brand import CurrentBrand
 from brand_voice.errors import InputError
 from brand_voice.generate import Request, requests, stream
 from brand_voice.guide import Brand
@@ -105,14 +106,16 @@ class Session:
             StoreError: the database cannot be used.
         """
         self.workspace, self.settings = workspace, settings
-        self.brands = {id_: load_brand(id_, workspace.brands) for id_ in brand_ids(workspace.brands)}
-        distilled = [manifest.brand for manifest in adapters(workspace.adapters)]
-        self.first_brand = self.folder(brand or next((b for b in distilled if b in self.brands), min(self.brands)))
-        self._opened = ExitStack()
         self._lock = threading.RLock()
+        self._brands: dict[str, CurrentBrand] = {}
+        self.brands = brand_ids(workspace.brands)
+        distilled = [manifest.brand for manifest in adapters(workspace.adapters)]
+        self.first_brand = brand or next((b for b in distilled if b in self.brands), self.brands[0])
+        for each in {*self.brands, self.first_brand}:
+            self.folder(each)
+        self._opened = ExitStack()
         self._teachers: dict[str, Chat] = {}
-        self._screeners: dict[str, Screener] = {}
-        self._recorded: dict[str, dict[str, int]] = {}
+        self._recorded: dict[str, tuple[BrandFolder, dict[str, int]]] = {}
         self._at_hand: OrderedDict[str, Kept] = OrderedDict()
         self.store = self._opened.enter_context(Store.open(workspace.database))
         self.access = Access(self.store)
@@ -120,7 +123,7 @@ class Session:
         self._opened.callback(self.errands.close)
         self.student = StudentSeat(student, lambda brand: self.store.standing(brand).live)
         self._opened.callback(self.student.close)
-        self.seat_student(self.first_brand.guide.id)
+        self.seat_student(self.first_brand)
 
     def __enter__(self) -> "Session":
         return self
@@ -137,20 +140,16 @@ class Session:
         self._opened.callback(act)
 
     def folder(self, brand: str) -> BrandFolder:
-        """A brand by id.
+        """A brand by id, as it stands on the disk now.
 
         Raises:
-            BrandError: no such brand.
+            BrandError: no such brand, or its files break the schema and were never read before.
         """
-        return self.brands.get(brand) or load_brand(brand, self.workspace.brands)
+        return self._brand(brand).folder
 
     def screener(self, brand: str) -> Screener:
-        """The brand's rules, prepared once."""
-        with self._lock:
-            if brand not in self._screeners:
-                folder = self.folder(brand)
-                self._screeners[brand] = Screener(folder.guide, folder.catalogue)
-            return self._screeners[brand]
+        """The rules of the brand's guide as it stands now, prepared once for every version."""
+        return self._brand(brand).screener
 
     def screen(self, text: str, brief: Brief, draft_id: str = "") -> Screening:
         """Hold a text against the rules of its brief's brand."""
@@ -167,20 +166,7 @@ class Session:
             InputError: the guide has the rule already.
             BrandError: the guide cannot be written, or not be edited in place.
         """
-        try:
-            return rules.add(self.context(suggestion.brand), suggestion, renewed=self._renew)
-        except InputError:  # another program added it: its guide is ours from now on
-            self._renew(load_brand(suggestion.brand, self.workspace.brands))
-            raise
-
-    def _renew(self, folder: BrandFolder) -> None:
-        brand = folder.guide.id
-        with self._lock:
-            self.brands[brand] = folder
-            self._screeners.pop(brand, None)
-            self._recorded.pop(brand, None)
-            if self.first_brand.guide.id == brand:
-                self.first_brand = folder
+        return rules.add(self.context(suggestion.brand), suggestion)
 
     def seat_student(self, brand: str) -> None:
         """Attach to the workspace's server, or start one for the brand's adapter, if nobody sits there."""
@@ -378,11 +364,19 @@ class Session:
 
     def _recordings(self, brand: str) -> dict[str, int]:
         """How many texts are recorded for each brief of a brand, by the hash of its content; counted once."""
+        folder = self.folder(brand)
         with self._lock:
-            if brand not in self._recorded:
-                folder = self.folder(brand)
-                self._recorded[brand] = candidates_recorded(folder.briefs, folder.recordings)
-            return self._recorded[brand]
+            of, counts = self._recorded.get(brand, (None, {}))
+            if of is not folder:
+                counts = candidates_recorded(folder.briefs, folder.recordings)
+                self._recorded[brand] = folder, counts
+            return counts
+
+    def _brand(self, brand: str) -> CurrentBrand:
+        with self._lock:
+            if brand not in self._brands:
+                self._brands[brand] = CurrentBrand(brand, self.workspace.brands, _notify)
+            return self._brands[brand]
 
     def _finished(self, draft_id: str) -> Draft | None:
         """A draft of the store that has a text."""

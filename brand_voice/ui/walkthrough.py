@@ -113,7 +113,7 @@ def wire_tour(tour: Tour, session: Session, page: gr.Blocks, tabs: gr.Tabs) -> N
 
 def steps_for(session: Session) -> tuple[Step, ...]:
     """The five steps, with the commands for the brand the app opens with."""
-    brand = html.escape(session.first_brand.guide.id)
+    brand = html.escape(session.first_brand)
     return (
         Step(
             "write",

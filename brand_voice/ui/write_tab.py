@@ -115,7 +115,7 @@ def _layout(session: Session) -> WriteTab:
             form = build_brief_form(session)
             with gr.Row():
                 writers = gr.Dropdown(
-                    list(_contenders(session, session.first_brand.guide.id)),
+                    list(_contenders(session, session.first_brand)),
                     value=[TEACHER, STUDENT],
                     multiselect=True,
                     max_choices=MAX_SIDES,
