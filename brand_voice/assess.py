@@ -346,10 +346,10 @@ def _scorer(context: Context, asked: Sequence[GoldenBrief]) -> Callable[[Iterabl
 
     def scored(texts: Iterable[Timed]) -> list[Scored]:
         rows = []
-        for draft, seconds in ((timed.draft, timed.seconds) for timed in texts):
+        for draft, seconds, is_alone in ((timed.draft, timed.seconds, timed.is_alone) for timed in texts):
             brief, split = known[draft.brief_hash].brief, known[draft.brief_hash].split
             screening = screener.screen(draft.text, brief, draft_id=draft.id) if draft.is_ok else None
-            rows.append(Scored(brief, split, draft, screening, seconds=seconds))
+            rows.append(Scored(brief, split, draft, screening, seconds=seconds, is_alone=is_alone))
         return rows
 
     return scored

@@ -21,6 +21,7 @@ from brand_voice.evidence import (
     SPOKEN,
     Difference,
     GoldenPair,
+    Latency,
     Measure,
     Report,
     Role,
@@ -300,7 +301,8 @@ def _rows(sides: Sequence[SideFigures], voice_recall: float | None) -> list[tupl
         row("distinct words, pairs, triples", _distinct),
         row("similarity from text to text", lambda s: f"{s.diversity.self_similarity:.2f}"),
         row("over-used", lambda s: ", ".join(phrase.words for phrase in s.overused[:3]) or "none"),
-        row("latency p50, p95", _speed),
+        row("latency p50, p95 of one request at a time", lambda s: _speed(s.latency_alone)),
+        row("latency p50, p95 of many at once", lambda s: _speed(s.latency)),
         row("cost of 1,000 texts, of 1,000 accepted", _price),
         row("failed", lambda s: ", ".join(f"{n} {kind}" for kind, n in s.failed.items()) or "none"),
     ]
@@ -311,8 +313,9 @@ def _distinct(side: SideFigures) -> str:
     return f"{told.distinct_1:.2f}, {told.distinct_2:.2f}, {told.distinct_3:.2f}"
 
 
-def _speed(side: SideFigures) -> str:
-    told = side.latency
+def _speed(told: Latency | None) -> str:
+    if told is None:
+        return "not measured"
     if told.p50_ms is None or told.p95_ms is None:
         return told.note or told.basis
     return f"{told.p50_ms:,.0f} ms, {told.p95_ms:,.0f} ms ({told.basis})"

@@ -117,7 +117,7 @@ class Latency(Record):
     p95_ms: float | None
     basis: Basis
     note: str = ""
-    """Under what load, or why there is none."""
+    """Why there is none."""
 
 
 class Cost(Record):
@@ -156,9 +156,12 @@ class SideFigures(Record):
     """Near-duplicates of a training text, masked."""
     completion_tokens: int
     latency: Latency
+    """Of a request while many are under way."""
     cost: Cost
     texts_per_s: float | None = None
     """Throughput of the batch that wrote them; none where it was not timed."""
+    latency_alone: Latency | None = None
+    """Of a request while no other one is; none in reports of before it was measured."""
 
 
 class VoteFigures(Record):

@@ -65,7 +65,9 @@ class Scored(NamedTuple):
     is_own_voice: bool | None = None
     """Whether the judge gives it to its brand; None where it was not judged."""
     seconds: float | None = None
-    """Its share of the wall time of asking, where that was measured."""
+    """Its share of the wall time of asking many at once, where that was measured."""
+    is_alone: bool = False
+    """Whether it was asked for alone."""
 
     @property
     def passes_all(self) -> bool:
@@ -127,9 +129,10 @@ def figures(side: Side, approved: Approved, applying: Mapping[str, frozenset[str
         diversity=_diversity(ended),
         copied=rate(found is not None and found[1] >= COPIED_THRESHOLD for found in near),
         completion_tokens=sum(scored.draft.usage.completion_tokens for scored in side.texts),
-        latency=_latency(side),
+        latency=_latency(s.draft for s in side.texts if _is_of_many(s)),
         cost=_cost(side),
         texts_per_s=_texts_per_s(side),
+        latency_alone=_latency(s.draft for s in side.texts if s.is_alone or s.draft.is_recorded),
     )
 
 
@@ -277,16 +280,20 @@ def _diversity(ended: Sequence[Scored]) -> Diversity:
     )
 
 
-def _latency(side: Side) -> Latency:
-    drafts = [scored.draft for scored in side.texts]
-    known = sorted(d.latency_ms for d in drafts if d.latency_ms is not None and not d.is_recorded)
+def _is_of_many(scored: Scored) -> bool:
+    """Whether it was written in a batch: a teacher's are, a student's that was there before may be from anywhere."""
+    return scored.seconds is not None or scored.draft.author == "teacher" or scored.draft.is_recorded
+
+
+def _latency(found: Iterable[Draft]) -> Latency:
+    drafts = list(found)
     if any(draft.is_recorded for draft in drafts):
         return Latency(p50_ms=None, p95_ms=None, basis="recorded", note="replayed, not measured")
+    known = [draft.latency_ms for draft in drafts if draft.latency_ms is not None]
     if not known:
         return Latency(p50_ms=None, p95_ms=None, basis="not measured", note="nobody was asked")
     p50, p95 = percentile(known, 0.5), percentile(known, 0.95)
-    note = "a request's time while many are under way"
-    return Latency(p50_ms=round(p50, 1), p95_ms=round(p95, 1), basis="measured", note=note)
+    return Latency(p50_ms=round(p50, 1), p95_ms=round(p95, 1), basis="measured")
 
 
 def percentile(values: Sequence[float], share: float) -> float:

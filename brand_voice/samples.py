@@ -5,6 +5,8 @@ adapter are nobody's copy. They stand in `samples/<writer>.jsonl`, a line each, 
 text for a brief also goes into the store, so that people can vote on it and review it; if it was there already, that
 is the one that counts.
 
+Of what is missing a few texts are asked for one by one, before all others at once: that is how long a person waits.
+
 A text that was cut off, empty or refused is a result and not asked for again: who is asked until it succeeds looks
 better than it is. A failure of the server says nothing about the writer: nothing is concluded until it has answered.
 """
@@ -24,13 +26,18 @@ from brand_voice.errors import ChatError
 from brand_voice.records import Brief, Draft, Message, Record
 from brand_voice.write import OF_THE_ROW
 
+ALONE = 20
+"""Texts asked for one by one; no more than a quarter of what is missing."""
+
 
 class Timed(Record):
-    """A text, and its share of the wall time of asking."""
+    """A text, and its share of the wall time of asking many at once."""
 
     draft: Draft
     seconds: float | None
-    """None where it was written on another occasion."""
+    """None where it was written alone, or on another occasion."""
+    is_alone: bool = False
+    """Whether nothing else was asked for meanwhile."""
 
     @property
     def is_final(self) -> bool:
@@ -115,8 +122,8 @@ class Asking:
         missing, store = self.missing, self._context.store
         known = store.briefs_by_hash(self._context.brand_id)  # of a brief that is stored a newer content may be current
         store.save_brand_briefs({r.brief.hash: r.brief for r in missing if r.brief.hash not in known}.values())
-        drafts = self._context.track(self._drafts(missing, chat), self.writer.model, len(missing))
-        failures = Counter(t.draft.failure for t in saved(_timed(drafts), self._keep) if not t.is_final)
+        texts = self._context.track(self._written(missing, chat), self.writer.model, len(missing))
+        failures = Counter(t.draft.failure for t in saved(texts, self._keep) if not t.is_final)
         for kind, number in failures.most_common(1):
             raise ChatError(
                 f"{self.writer.model}: {failures.total()} of {len(missing)} texts did not come ({number} {kind})",
@@ -135,6 +142,15 @@ class Asking:
         if self.writer.adapter is not None:
             self._context.store.save_drafts(timed.draft for timed in kept if timed.draft.candidate == 0)
         self._samples.add(kept)
+
+    def _written(self, missing: Sequence[generate.Request], chat: Chat) -> Iterator[Timed]:
+        """Some texts one by one, from all over the briefs; then all others at once."""
+        left = {request.draft_id: request for request in missing}
+        number = max(0, min(ALONE - sum(timed.is_alone for timed in self.texts), len(missing) // 4))
+        for request in missing[:: len(missing) // number][:number] if number else ():
+            del left[request.draft_id]
+            yield from (Timed(draft=draft, seconds=None, is_alone=True) for draft in self._drafts([request], chat))
+        yield from _timed(self._drafts(list(left.values()), chat))
 
     def _drafts(self, missing: Sequence[generate.Request], chat: Chat) -> Iterator[Draft]:
         """A draft for each request: a writer whose texts fail, however many do, is measured all the same."""

@@ -142,8 +142,12 @@ def box(page: Page, id_: str) -> Locator:
 
 
 def example(page: Page) -> None:
+    """Fill an example, and wait until the form shows another brief than before."""
+    brief = "['name', 'message'].map(id => document.querySelector(`#brief-${id} :is(textarea, input)`).value).join()"
+    expect(box(page, "brief-message")).to_be_visible()
+    before = page.evaluate(brief)
     page.locator("#write-example").click()
-    expect(box(page, "brief-name")).not_to_have_value("")
+    page.wait_for_function(f"before => {brief} !== before", arg=before, timeout=120_000)
 
 
 def write(page: Page, *sides: int) -> None:

@@ -28,7 +28,9 @@ def finding(rule: str, severity: str = "block") -> Finding:
     return Finding(rule=rule, check=rule.partition(".")[0], severity=severity, message=f"{rule} is off")
 
 
-def scored(index: int, text: str = "", *found: Finding, seconds: float | None = None, **draft: object) -> Scored:
+def scored(
+    index: int, text: str = "", *found: Finding, seconds: float | None = None, is_alone: bool = False, **draft: object
+) -> Scored:
     """A text for one of the brand's briefs; every second one is about an unseen product."""
     brief = BRAND.briefs[index]
     fields = {"author": "student", "model": "m", "latency_ms": 100.0 + index, "usage": Usage(completion_tokens=10)}
@@ -42,7 +44,7 @@ def scored(index: int, text: str = "", *found: Finding, seconds: float | None = 
     )
     checks = ("length", "truth", "style", "lexicon", *(["offer"] if brief.offer else []))
     screening = Screening(draft_id=made.id, guide_version="g", findings=found, checks=checks) if made.is_ok else None
-    return Scored(brief, "test" if index % 2 else "unseen_product", made, screening, seconds=seconds)
+    return Scored(brief, "test" if index % 2 else "unseen_product", made, screening, seconds=seconds, is_alone=is_alone)
 
 
 def side(role: str, texts: Iterable[Scored], **more: object) -> Side:

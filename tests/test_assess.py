@@ -25,6 +25,7 @@ from brand_voice.golden import load
 from brand_voice.prompts import student_prompt_hash
 from brand_voice.records import AdapterManifest, Approved, Brief, Draft, Review, SnapshotManifest, now
 from brand_voice.registry import reports
+from brand_voice.samples import ALONE, Timed
 from brand_voice.serve import StudentServer
 from brand_voice.settings import Settings
 from brand_voice.shipped import shipped
@@ -125,6 +126,11 @@ def test_a_second_run_asks_nothing_and_is_the_same_report(context, writers, serv
     candidate, reference, echo = on_disk.sides
     assert (candidate.cost.basis, candidate.latency.basis) == ("measured", "measured")
     assert candidate.texts_per_s > 0
+    assert candidate.latency_alone.basis == "measured"
+    lines = (context.workspace.samples / f"{NEW}.jsonl").read_text().splitlines()
+    timed = [Timed.model_validate_json(line) for line in lines]
+    assert sum(each.is_alone for each in timed) == len(timed) // 4 < ALONE
+    assert [each.seconds is None for each in timed] == [each.is_alone for each in timed]
     assert (reference.name, reference.cost.basis) == ("the teacher (recorded)", "recorded")
     assert (echo.role, echo.texts) == ("echo", briefs)
     assert on_disk.decision == "not_yet"

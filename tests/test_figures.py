@@ -111,6 +111,16 @@ def test_a_student_costs_the_machine_s_seconds_and_more_for_what_is_accepted() -
     assert (found.latency.basis, found.latency.p50_ms, found.latency.p95_ms) == ("measured", 101.0, 103.0)
 
 
+def test_a_text_asked_for_alone_tells_another_speed_than_one_of_many_and_an_earlier_one_none() -> None:
+    alone = [scored(i, "a", is_alone=True) for i in range(3)]
+    found = made([*alone, scored(8, "a", seconds=0.5), scored(9, "a")])
+    assert (found.latency_alone.p50_ms, found.latency_alone.p95_ms) == (101.0, 102.0)
+    assert (found.latency.p50_ms, found.latency.p95_ms) == (108.0, 108.0)
+    assert found.texts_per_s == 2
+    assert made([scored(9, "a")]).latency.basis == "not measured"
+    assert made([scored(9, "a", author="teacher")]).latency.p50_ms == 109.0
+
+
 def test_a_cost_without_price_or_time_is_none_and_says_why() -> None:
     unpriced, untimed = made([scored(0, "a", seconds=0.5)]).cost, made([scored(0, "a")], usd_per_hour=1.0).cost
     assert unpriced.usd_per_thousand is untimed.usd_per_thousand is None

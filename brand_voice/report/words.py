@@ -8,11 +8,12 @@ import math
 import re
 from typing import Literal, get_args
 
-from brand_voice.evidence import Decision, Difference, Report, Role, SideFigures, SliceFigure
+from brand_voice.evidence import Decision, Difference, Latency, Report, Role, SideFigures, SliceFigure
 from brand_voice.rates import Rate
 
 NONE = "–"
 """Stands where there is no figure."""
+UNTIMED = Latency(p50_ms=None, p95_ms=None, basis="not measured")
 DECISIONS: dict[Decision, str] = {"ready": "Ready", "ready_except": "Ready, except for …", "not_yet": "Not yet"}
 ROLES: dict[Role, str] = {
     "candidate": "Candidate",
