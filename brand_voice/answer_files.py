@@ -4,6 +4,7 @@ import csv
 import io
 import json
 import os
+import tempfile
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -23,7 +24,7 @@ def check_output(path: Path, *, source: Path) -> None:
     """Find out before a long job whether its answers can be written.
 
     Raises:
-        InputError: neither .csv nor .jsonl, no such folder, or it is the input file.
+        InputError: neither .csv nor .jsonl, no such folder or none to write to, or it is the input file.
     """
     if path.suffix.lower() not in {".csv", ".jsonl"}:
         raise InputError(f"cannot tell a format from {path.name!r}", remedy="name the output *.csv or *.jsonl")
@@ -31,6 +32,11 @@ def check_output(path: Path, *, source: Path) -> None:
         raise InputError(f"there is no folder {path.parent}", remedy=f"mkdir -p {path.parent}")
     if path.resolve() == source.resolve():
         raise InputError(f"{path} is the input file", remedy="give --out another name")
+    try:
+        with tempfile.TemporaryFile(dir=path.parent):
+            pass
+    except OSError as exc:
+        raise InputError(f"cannot write to {path.parent}: {exc.strerror}", remedy="give --out another folder") from exc
 
 
 def write_answers(path: Path, answers: Sequence[Answer]) -> None:

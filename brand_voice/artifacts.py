@@ -83,7 +83,8 @@ def read_manifest(folder: Path, kind: type[R]) -> R:
         raise ArtifactError(f"no {MANIFEST} in {folder}", remedy="build it again; what is there is unfinished") from exc
     except ValidationError as exc:
         raise ArtifactError(
-            f"{path} is not a {kind.__name__}: {exc.errors()[0]['msg']}", remedy="build it again"
+            f"{path} is damaged or of another version: {exc.errors()[0]['msg']}",
+            remedy=f"move the folder {folder} away, and build it again if it is needed",
         ) from exc
 
 

@@ -8,12 +8,12 @@ It neither starts a process nor knows adapters' manifests.
 
 import json
 import os
-import sys
 from importlib.util import find_spec
 from pathlib import Path
 from typing import Literal, NamedTuple
 
 from brand_voice.errors import ServeError
+from brand_voice.process import PYTHON
 from brand_voice.settings import ServeSettings
 
 Backend = Literal["vllm", "transformers"]
@@ -90,7 +90,7 @@ def command(plan: Plan, settings: ServeSettings, port: int) -> list[str]:
     if plan.backend == "vllm":
         return _vllm(plan, settings, port)
     options = {"--host": settings.host, "--port": port, "--dtype": "bfloat16", "--reasoning": "off"}
-    return [sys.executable, "-m", "transformers.cli.transformers", "serve", plan.name, *_options(options)]
+    return [*PYTHON, "-m", "transformers.cli.transformers", "serve", plan.name, *_options(options)]
 
 
 def working_folder(plan: Plan, work: Path) -> Path:
@@ -166,7 +166,7 @@ def _vllm(plan: Plan, settings: ServeSettings, port: int) -> list[str]:
         options |= {"--max-loras": slots, "--max-lora-rank": plan.max_lora_rank}
         modules = [json.dumps({"name": name, "path": str(path)}) for name, path in plan.loras.items()]
         flags += ["--enable-lora", "--lora-modules", *modules]
-    return [sys.executable, "-m", "vllm.entrypoints.openai.api_server", *_options(options), *flags]
+    return [*PYTHON, "-m", "vllm.entrypoints.openai.api_server", *_options(options), *flags]
 
 
 def _options(values: dict[str, object]) -> list[str]:

@@ -27,7 +27,7 @@ class CurrentBrand:
         """
         self._id, self._workspace_brands, self._notify = brand_id, workspace_brands, notify
         self._turn = threading.Lock()
-        self._seen = self._stamp()
+        self._seen: Stamp | None = self._stamp()
         self._folder = read_brand(self._seen[0])
         self._screener: Screener | None = None
         self._problem = ""
@@ -41,6 +41,13 @@ class CurrentBrand:
             return self._folder
 
     @property
+    def problem(self) -> str:
+        """Why the brand is not as its files say now; empty where it is."""
+        with self._turn:
+            self._look()
+            return self._problem
+
+    @property
     def screener(self) -> Screener:
         """The brand's rules, prepared once for every version."""
         with self._turn:
@@ -49,16 +56,17 @@ class CurrentBrand:
             return self._screener
 
     def _look(self) -> None:
+        stamp = None
         try:
             stamp = self._stamp()
             if stamp == self._seen:
                 return
-            self._seen = stamp
             self._folder, self._screener, self._problem = read_brand(stamp[0]), None, ""
         except BrandError as error:
             if error.message != self._problem:
                 self._problem = error.message
                 self._notify(f"a change of the brand {self._id} is not taken: {error.message}")
+        self._seen = stamp
 
     def _stamp(self) -> Stamp:
         """Where the brand is, and when each of its files was last written; 0 where there is none."""

@@ -94,8 +94,9 @@ def gate(report: Report, terms: Terms, *, decided: int = 0) -> Gate:
         terms: what it must be about.
         decided: how many other adapters were held against its golden briefs before.
     """
-    reasons = list(misfits(report, terms))
-    remarks = []
+    if wrong := misfits(report, terms):  # what it found is of another question
+        return Gate(wrong)
+    reasons, remarks = list[str](), list[str]()
     for measure, named in SPOKEN.items():
         difference = report.difference(measure)
         if difference is not None:
@@ -112,9 +113,10 @@ def gate(report: Report, terms: Terms, *, decided: int = 0) -> Gate:
         reasons.append(f"people's blind votes find it worse: it won {report.votes.wins}")
     if report.decision == "not_yet":
         remarks.append(f"the report's own decision is: {report.sentence}")
-    worn = f": adapters get chosen for them by now; {WORN}" if decided >= WORN_FROM else ""
-    others = "1 other adapter" if decided == 1 else f"{decided} other adapters"
-    remarks.append(f"the briefs of golden set {report.golden} were put to {others} before, promoted or not{worn}")
+    if decided:
+        worn = f": adapters get chosen for them by now; {WORN}" if decided >= WORN_FROM else ""
+        others = "1 other adapter" if decided == 1 else f"{decided} other adapters"
+        remarks.append(f"the briefs of golden set {report.golden} were put to {others} before, promoted or not{worn}")
     return Gate(tuple(reasons), tuple(remarks))
 
 

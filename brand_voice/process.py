@@ -12,12 +12,15 @@ import os
 import re
 import signal
 import subprocess
+import sys
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from brand_voice.errors import ServeError
 
 _WATCHED = 'exec 3<&0 0</dev/null; (trap "" TERM INT HUP; read -r _ <&3; kill -KILL 0) >/dev/null 2>&1 & exec "$@" 3<&-'
+PYTHON = (sys.executable, "-P")
+"""An interpreter that takes no module from the folder where it is started: anybody's files may lie there."""
 ERROR_LINE = re.compile(r"(?:^|\] )((?:\w+\.)*\w*(?:Error|Exception): .+)")
 """The end of a Python traceback, at the start of a line or behind a log line's prefix."""
 MAX_LOG_BYTES = 256 * 1024

@@ -24,6 +24,8 @@ from brand_voice.live import Promotion
 from brand_voice.records import AdapterManifest
 from brand_voice.registry import Filed, adapters, find, reports
 
+WHO, WHY = "give your name: it stands in the history", "say why: the reason stays in the history"
+
 
 class Judged(NamedTuple):
     """What the gate says of an adapter, and the report that it read."""
@@ -107,7 +109,7 @@ def judge(context: Context, adapter: AdapterManifest) -> Judged:
     """Ask the gate whether an adapter may go live today.
 
     The newest report that fits decides, under the strictest margins of all that fit and with today's votes; it lets
-    nothing pass that another one of them refuses. Where none fits, the newest one's reasons stand.
+    nothing pass that another one of them refuses. Where none fits, it is said why the one that comes nearest does not.
     """
     found = reports(context.workspace.evaluations, context.brand_id)
     about = found.about(adapter.name)
@@ -123,7 +125,8 @@ def judge(context: Context, adapter: AdapterManifest) -> Judged:
         guide_version=context.brand.guide.version,
     )
     fitting = [each for each in about if not misfits(each.report, terms)]
-    filed = (fitting or about)[-1]
+    nearest = min(reversed(about), key=lambda each: len(misfits(each.report, terms)))
+    filed = fitting[-1] if fitting else nearest
     held = [_held(context, each.report, [other.report for other in fitting]) for each in (fitting or [filed])]
     said = gate(held[-1], terms, decided=looks(context, filed.report.golden, adapter.name))
     against = [each.folder for each, report in zip(fitting, held, strict=False) if not gate(report, terms).passes]
@@ -162,7 +165,8 @@ def promote(context: Context, adapter: str | None, *, by: str, force_reason: str
         ConflictError: somebody else promoted meanwhile.
     """
     live = context.store.standing(context.brand_id).live
-    who, reason = _said(by, "a name"), "" if force_reason is None else _said(force_reason, "a reason to force it")
+    who = _said(by, "a name", WHO)
+    reason = "" if force_reason is None else _said(force_reason, "a reason to force it", WHY)
     chosen = _other_than(context, live, adapter)
     judged = judge(context, chosen)
     for remark in judged.gate.remarks:
@@ -194,21 +198,23 @@ def rollback(context: Context, *, by: str, reason: str = "") -> Promotion:
         PromotionError: there is nothing to go back to.
         ConflictError: somebody else changed what is live meanwhile.
     """
-    who, brand = _said(by, "a name"), context.brand_id
+    who, brand = _said(by, "a name", WHO), context.brand_id
     live, before = context.store.standing(brand).live, back_to(context)
     if before is None:
         told = f"nothing is live for {brand}"
         if live:
             told = f"{live} is live for {brand}, and no usable one was before it"
         raise PromotionError(told, remedy=f"brand-voice promote --brand {brand} --adapter NAME")
-    back = Promotion(brand=brand, act="rollback", adapter=before, previous=live, reason=reason, by=who)
+    why = " ".join(reason.split())
+    back = Promotion(brand=brand, act="rollback", adapter=before, previous=live, reason=why, by=who)
     context.store.promote(back)
     return back
 
 
 def back_to(context: Context) -> str | None:
     """Whom a rollback brings back: the last one before today's that can be used; what is passed over is told."""
-    for name in reversed(_went_live(context.store.promotions(context.brand_id))[:-1]):
+    went = _went_live(context.store.promotions(context.brand_id))
+    for name in (each for each in reversed(went) if each != went[-1]):  # today's may have come back by a promotion
         try:
             find(context.workspace.adapters, context.brand_id, name)
         except ArtifactError as exc:
@@ -227,7 +233,7 @@ def start_canary(context: Context, adapter: str | None, share: float, *, by: str
         PromotionError: nothing is live, it is live itself, or both cannot be served side by side.
         ConflictError: somebody else changed what is live meanwhile.
     """
-    who, brand = _said(by, "a name"), context.brand_id
+    who, brand = _said(by, "a name", WHO), context.brand_id
     if not 0 < share < 1:
         raise InputError(f"a canary's share lies between 0% and 100%; saw {share:.0%}", remedy="try --canary 10%")
     live = context.store.standing(brand).live
@@ -256,7 +262,7 @@ def end_canary(context: Context, *, by: str) -> Promotion:
         PromotionError: there is no canary.
         ConflictError: somebody else changed what is live meanwhile.
     """
-    who, brand, standing = _said(by, "a name"), context.brand_id, context.store.standing(context.brand_id)
+    who, brand, standing = _said(by, "a name", WHO), context.brand_id, context.store.standing(context.brand_id)
     if standing.live is None or standing.canary is None:
         raise PromotionError(f"{brand} has no canary", remedy=f"brand-voice promote --brand {brand} --canary 10%")
     end = Promotion(brand=brand, act="end_canary", adapter=standing.live, previous=standing.live, by=who)
@@ -328,7 +334,7 @@ def _evaluation(context: Context, adapter: str) -> str:
     return f"brand-voice evaluate --brand {context.brand_id} --adapter {adapter} --against {opponent(context)}"
 
 
-def _said(text: str, what: str) -> str:
+def _said(text: str, what: str, remedy: str) -> str:
     if not text.strip():
-        raise InputError(f"{what} is missing", remedy="it stands in the history: say who, and why where it is forced")
-    return text.strip()
+        raise InputError(f"{what} is missing", remedy=remedy)
+    return " ".join(text.split())

@@ -23,7 +23,7 @@ from brand_voice.distill import OnStep
 from brand_voice.errors import ConflictError
 from brand_voice.gate import BASE
 from brand_voice.records import AdapterManifest, Approved, Record
-from brand_voice.registry import adapters, find, reports
+from brand_voice.registry import Filed, adapters, find, reports
 
 BY = "refresh"
 """Who promotes, in the history."""
@@ -224,10 +224,13 @@ def _evaluated(context: Context, adapter: AdapterManifest, plain: AdapterManifes
     beside = None
     if plain is not None and plain.name != done.live:
         filed = reports(context.workspace.evaluations, context.brand_id).about(adapter.name)
-        beside = next((each.folder for each in filed if each.report.against == plain.name), None)
-        if beside is None:
+        known = next((each for each in filed if each.report.against == plain.name), None)
+        if known is None:
             context.notify("== evaluate against distillation alone")
-            beside = assess(context, Question(adapter=adapter.name, against=plain.name, samples=samples)).folder.name
+            found = assess(context, Question(adapter=adapter.name, against=plain.name, samples=samples))
+            known = Filed(found.folder.name, found.report)
+        beside = known.folder
+        context.notify(f"against distillation alone ({beside}): {known.report.sentence}")
     return done.model_copy(
         update={
             "remarks": judged.gate.remarks,
@@ -248,19 +251,20 @@ def _rolled_back(context: Context, adapter: AdapterManifest) -> tuple[str, ...]:
 
 def _decided(context: Context, ask: Ask, adapter: AdapterManifest, done: Refreshed) -> Refreshed:
     """Promote, propose, or say why not."""
-    before = done.live or "nothing"
+    place = f"in place of {done.live}" if done.live else "as the first one"
     if done.reasons or not ask.is_auto:  # a promotion tells them itself
         for remark in done.remarks:
             context.notify(remark)
     _check_live(context, done.live)
     if done.reasons:
-        told = f"{adapter.name} stays out, {before} stays live: {'; '.join(done.reasons)}"
+        stays = f", {done.live} stays live" if done.live else ""
+        told = f"{adapter.name} stays out{stays}: {'; '.join(done.reasons)}"
         return done.model_copy(update={"outcome": "refused", "sentence": told})
     if not ask.is_auto:
         command = f"brand-voice promote --brand {done.brand} --adapter {adapter.name}"
-        told = f"{adapter.name} may go live in place of {before}: {command}"
+        told = f"{adapter.name} may go live {place}: {command}"
         return done.model_copy(update={"outcome": "proposed", "sentence": told})
     context.notify("== promote")
     promotion.promote(context, adapter.name, by=BY)
-    told = f"{adapter.name} is live in place of {before}"
+    told = f"{adapter.name} is live {place}"
     return done.model_copy(update={"outcome": "promoted", "sentence": told})

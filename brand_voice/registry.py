@@ -92,7 +92,8 @@ def named(parent: Path, brand: str, name: str | None) -> AdapterManifest:
         return known[-1]
     listed = ", ".join(m.name for m in known) or "none"
     wanted = f"adapter {name!r}" if name else "adapter"
-    raise ArtifactError(f"no {wanted} of {brand}; there are: {listed}", remedy=f"brand-voice distill --brand {brand}")
+    remedy = f"brand-voice {'adapters' if known else 'distill'} --brand {brand}"
+    raise ArtifactError(f"no {wanted} of {brand}; there are: {listed}", remedy=remedy)
 
 
 def as_filed(report: Report) -> tuple[str, str]:

@@ -22,8 +22,8 @@ from brand_voice.brand import load_brand
 from brand_voice.context import Context, T
 from brand_voice.distill import OnStep
 from brand_voice.errors import BrandVoiceError, TrainingError
-from brand_voice.loop import freeze, train
-from brand_voice.process import SupervisedProcess
+from brand_voice.loop import freeze, train, trained
+from brand_voice.process import PYTHON, SupervisedProcess
 from brand_voice.records import Record, now
 from brand_voice.settings import Settings
 from brand_voice.store.store import Store
@@ -64,6 +64,8 @@ class Outcome(Record):
     """How a run ended: with an adapter, or with an error; with neither it was stopped."""
 
     adapter: str | None = None
+    is_known: bool = False
+    """Whether the adapter was there: trained on this snapshot, with these settings."""
     error: str = ""
     remedy: str = ""
 
@@ -77,7 +79,7 @@ class Run:
         self.folder = Path(order.workspace) / "runs" / f"{order.brand}@{now()[:10]}-{secrets.token_hex(4)}"
         self.folder.mkdir(parents=True)
         (self.folder / ORDER).write_text(order.model_dump_json(indent=2), encoding="utf-8")
-        command = [sys.executable, "-m", "brand_voice.runs", str(self.folder)]
+        command = [*PYTHON, "-m", "brand_voice.runs", str(self.folder)]
         self._process = SupervisedProcess(command, env=os.environ, cwd=Path.cwd(), log=self.folder / LOG)
         self._is_stopped = False
         self._lock = threading.Lock()
@@ -124,7 +126,7 @@ def carry_out(folder: Path) -> None:
     order = Order.model_validate_json((folder / ORDER).read_bytes())
     with (folder / STEPS).open("a", encoding="utf-8", buffering=1) as told:
         try:
-            outcome = Outcome(adapter=_trained(order, _Clerk(told).note))
+            outcome = _trained(order, _Clerk(told).note)
         except BrandVoiceError as error:
             outcome = Outcome(error=error.message, remedy=error.remedy)
     partial = folder / f".{OUTCOME}"
@@ -147,14 +149,17 @@ class _Clerk:
         self._told.write(done.model_dump_json() + "\n")
 
 
-def _trained(order: Order, on_step: OnStep) -> str:
-    """Freeze and train; the adapter's name."""
+def _trained(order: Order, on_step: OnStep) -> Outcome:
+    """Freeze and train, unless just that was done before."""
     workspace = Workspace(Path(order.workspace))
     with Store.open(workspace.database) as store:
         folder = load_brand(order.brand, workspace.brands)
         context = Context(workspace, order.settings, folder, store, _untracked, print)
         name = order.snapshot or freeze(context).name
-        return train(context, snapshot_name=name, on_step=on_step).name
+        known = trained(context, name)
+        if known is not None:
+            return Outcome(adapter=known.name, is_known=True)
+        return Outcome(adapter=train(context, snapshot_name=name, on_step=on_step).name)
 
 
 def _untracked(items: Iterable[T], _label: str, _total: int, /) -> Iterable[T]:

@@ -247,5 +247,5 @@ def load(path: Path | None) -> Settings:
         where = ".".join(str(part) for part in first["loc"])
         raise SettingsError(
             f"{path}: {where}: {first['msg']}; saw {first['input']!r}",
-            remedy="correct the setting; README, Settings, lists every name",
+            remedy="correct the setting; brand_voice/settings.py has every name",
         ) from exc

@@ -1,7 +1,7 @@
 """What the student does once it is trained: it is served and writes batches."""
 
 from collections.abc import Iterable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import NamedTuple
 
@@ -101,8 +101,12 @@ def write_batch(context: Context, batch: Batch) -> write.Progress:
         sampling=settings.student_sampling,
         takes=batch.takes,
     )
-    with serving(context, adapter) as server, Chat(server.endpoint(adapter.name)) as chat:
-        student = write.Student(chat, lambda: server.is_alive, settings.machine_usd_per_hour)
+    with ExitStack() as stack:
+        student = None
+        if not write.is_answered(rows, job, brand, context.store):
+            server = stack.enter_context(serving(context, adapter))
+            chat = stack.enter_context(Chat(server.endpoint(adapter.name)))
+            student = write.Student(chat, lambda: server.is_alive, settings.machine_usd_per_hour)
         steps = write.write(rows, job, brand, student=student, store=context.store)
         progress = followed(context, steps, len(rows))
     answer_files.write_answers(batch.out, context.store.answers(job.id))

@@ -109,27 +109,37 @@ def pin_job(
     )
 
 
-def write(rows: Sequence[Row], job: Job, brand: BrandFolder, *, student: Student, store: Store) -> Iterator[Progress]:
+def is_answered(rows: Sequence[Row], job: Job, brand: BrandFolder, store: Store) -> bool:
+    """Whether an earlier run left nothing to ask the student for."""
+    desk = Desk(rows, store.start_job(job), brand, lambda: False)
+    desk.reuse(store.answers(job.id))
+    desk.invalid()
+    return desk.is_done
+
+
+def write(
+    rows: Sequence[Row], job: Job, brand: BrandFolder, *, student: Student | None, store: Store
+) -> Iterator[Progress]:
     """Answer every row that has no answer yet; the answers are in the store when the progress is told.
 
     Args:
         rows: the input, bad rows included; they get the status `invalid`.
         job: from `pin_job` of the same rows.
         brand: whose rules the texts are held against.
-        student: who writes.
+        student: who writes; may be None where `is_answered`.
         store: where answers go, and where those of an earlier run are.
 
     Raises:
         ChatError: the server answers nobody any more; what was answered is stored.
         ServeError: the server died; what was answered is stored.
     """
-    desk = Desk(rows, store.start_job(job), brand, student.is_alive)
-    ledger = Ledger(desk, store, student.machine_usd_per_hour)
+    desk = Desk(rows, store.start_job(job), brand, student.is_alive if student else lambda: False)
+    ledger = Ledger(desk, store, student.machine_usd_per_hour if student else None)
     desk.reuse(store.answers(job.id))
     ledger.add(desk.invalid())
     try:
         yield ledger.commit()
-        while not desk.is_done:
+        while student and not desk.is_done:
             for draft in generate(desk, student.chat, job.sampling, adapter=job.adapter):
                 ledger.add(desk.take(draft))
                 if ledger.is_due:

@@ -25,9 +25,7 @@ def judged(changes: dict[Measure, tuple[float, float]], terms: Terms = TERMS, de
 
 
 def test_an_adapter_as_good_as_the_live_one_passes() -> None:
-    assert judged(NO_WORSE) == Gate(
-        (), ("the briefs of golden set golden-1 were put to 0 other adapters before, promoted or not",)
-    )
+    assert judged(NO_WORSE) == Gate(())
 
 
 @pytest.mark.parametrize("measure", NO_WORSE)

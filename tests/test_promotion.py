@@ -236,6 +236,14 @@ def test_a_rollback_passes_over_an_adapter_that_is_damaged(place: Place) -> None
     assert any(line.startswith(f"{B} is passed over") for line in place.told)
 
 
+def test_a_rollback_never_goes_back_to_what_is_live(place: Place) -> None:
+    place.live(A, B, A)
+    (place.context.workspace.adapters / B / "adapter_model.safetensors").unlink()
+    with pytest.raises(PromotionError, match="no usable one was before it"):
+        promotion.rollback(place.context, by="Ben")
+    assert [change.act for change in promotion.history(place.context).changes] == ["promote"] * 3
+
+
 def test_a_live_adapter_that_is_gone_can_be_left(place: Place) -> None:
     place.live(A, B)
     (place.context.workspace.adapters / B / "manifest.json").unlink()
@@ -282,6 +290,7 @@ def test_a_canary_that_cannot_be_served_beside_the_live_one_is_refused(place: Pl
 
 
 def test_of_two_promotions_at_once_the_second_is_refused(place: Place) -> None:
+    place.evaluated(C, A, created_at="2026-02-01")
     place.evaluated(B, A)
     place.live(A)
 

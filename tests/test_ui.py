@@ -472,6 +472,19 @@ def test_an_unknown_first_brand_is_an_error(tmp_path: Path) -> None:
         Session(Workspace(tmp_path), Settings(), brand="nope")
 
 
+def test_a_guide_that_cannot_be_read_is_told_above_the_page(opened: Callable[..., Page], tmp_path: Path) -> None:
+    with launched(tmp_path) as alone:
+        folder = Workspace(tmp_path).brands / "tidewater"
+        shutil.copytree(alone.brand.path, folder)
+        (folder / "brand.yaml").write_text("id: [")
+        page = opened(alone.url)
+        expect(page.locator(".bv-alarm")).to_contain_text("tidewater/brand.yaml is not YAML")
+        shutil.copyfile(alone.brand.path / "brand.yaml", folder / "brand.yaml")
+        page.reload()
+        expect(page.locator("#write-go")).to_be_visible()
+        expect(page.locator(".bv-alarm")).to_have_count(0)
+
+
 def test_a_guide_that_somebody_edits_counts_in_the_running_app(tmp_path: Path, tidewater: BrandFolder) -> None:
     workspace, brief = Workspace(tmp_path), tidewater.briefs[0]
     with Session(workspace, Settings(), brand="tidewater") as session:

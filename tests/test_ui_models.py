@@ -194,8 +194,8 @@ def test_a_training_is_seen_from_every_page_stopped_by_one_and_run_to_a_new_adap
     expect(page.locator("#models-train")).to_be_disabled()
     other.get_by_role("tab", name="Write").click()
     models(other).locator("#models-train-stop").click()
-    says(other, "models-training", "Stopped. Nothing was kept.")
-    says(page, "models-training", "Stopped. Nothing was kept.")
+    says(other, "models-training", "Stopped. No adapter was made")
+    says(page, "models-training", "Stopped. No adapter was made")
     assert names(app) == before
     session.settings = short
     page.locator("#models-train").click()

@@ -14,7 +14,7 @@ from brand_voice.prompts import student_messages
 from brand_voice.records import Answer, Brief, Job, Sampling
 from brand_voice.screen.screening import Screener
 from brand_voice.store.store import Store
-from brand_voice.write import Progress, Student, Takes, pin_job, summary, write
+from brand_voice.write import Progress, Student, Takes, is_answered, pin_job, summary, write
 
 ROWS = 40
 BLOCKED = "Hurry!!! Cures insomnia, 99% off, 7 left!!!"
@@ -142,6 +142,16 @@ def test_a_second_run_asks_for_nothing_and_a_changed_input_is_another_job(job, r
     assert len(again.asked) == ROWS and again.answers == before
     assert last.reused == last.answered == ROWS and f"{ROWS} rows from an earlier run" in summary(last)
     assert job(rows=rows[1:]).job.id != first.job.id != job(takes=Takes(variants=2)).job.id
+
+
+def test_where_nothing_is_missing_no_student_is_needed(job, rows, tidewater, store):
+    rows = [*rows, Row(index=ROWS, id="bad", problem="sku: saw 'X'")]
+    run = job(rows=rows)
+    assert not is_answered(rows, run.job, tidewater, store)
+    done = run.end()
+    assert is_answered(rows, run.job, tidewater, store)
+    again = list(write(rows, run.job, tidewater, student=None, store=store))[-1]
+    assert (again.answered, again.statuses) == (done.answered, done.statuses)
 
 
 def test_an_interrupted_run_keeps_what_it_told_and_the_next_completes_it(job, student_server):

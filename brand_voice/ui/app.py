@@ -48,8 +48,8 @@ def build_app(session: Session) -> gr.Blocks:
         reviewer = gr.BrowserState("", storage_key="brand-voice-reviewer", secret="brand-voice-reviewer")
         tour = build_tour(session, lambda: build_header(session, page))
         with gr.Tabs() as tabs:
-            with gr.Tab("Write", id="write"):
-                build_write_tab(session, page)
+            with gr.Tab("Write", id="write") as write:
+                build_write_tab(session, page, write)
             with gr.Tab("Compare", id="compare") as compare:
                 build_compare_tab(session, page, compare, reviewer)
             with gr.Tab("Review", id="review", elem_id="tab-review") as review:

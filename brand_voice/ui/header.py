@@ -16,21 +16,27 @@ def build_header(session: Session, page: gr.Blocks) -> None:
     def named(request: gr.Request) -> str:
         return _header(session, session.access.caller(request))
 
-    if session.access.has_login:
-        copywriter = session.access.needs("copywriter")
-        page.load(copywriter(named), None, header, api_name="who", show_progress="hidden")
+    copywriter = session.access.needs("copywriter")
+    page.load(copywriter(named), None, header, api_name="who", show_progress="hidden")
 
 
 def _header(session: Session, person: Person | None = None) -> str:
     """The header as HTML; `data-role` is what the style sheet shows tabs by, absent where nobody signs in."""
     count = len(session.brands)
+    problems = session.problems() if not session.access.has_login or (person and person.role == "admin") else ()
     role = f' data-role="{person.role if person else ""}"' if session.access.has_login else ""
     return (
         f'<header class="bv-header"{role}><h1>brand_voice</h1>'
         f"<p>{count} brand{'' if count == 1 else 's'}. The brands that come with it are fictional, "
         f"and their recorded copy was written by a language model.</p>{keys.BUTTON}{_who(person) if person else ''}"
-        f"</header>{keys.sheet()}"
+        f"</header>{''.join(map(_problem, problems))}{keys.sheet()}"
     )
+
+
+def _problem(told: str) -> str:
+    """A brand's change that was not taken."""
+    said = f"A change of a brand is not taken, the former guide holds: {told}"
+    return f'<p class="bv-alarm" role="status">{html.escape(said)}</p>'
 
 
 def _who(person: Person) -> str:

@@ -169,9 +169,9 @@ class _Handlers:
         return self.open(values | {self._tab.adapter: None})
 
     def trained(self, values: Values) -> Values:
-        """A new adapter came: it is in focus."""
-        wanted = values | {self._tab.adapter: values[self._tab.train.done]}
-        return self.look(wanted) | self._tab.train.choices(values[self._tab.brand])
+        """A training is over: the adapter that came of it is in focus."""
+        adapter = values[self._tab.train.done].adapter or values[self._tab.adapter]
+        return self.look(values | {self._tab.adapter: adapter}) | self._tab.train.choices(values[self._tab.brand])
 
     def look(self, values: Values) -> Values:
         """What the brand has now; what went wrong stands in the notice, and nothing old beside it."""

@@ -3,7 +3,7 @@
 import html
 import math
 from collections.abc import Iterable, Sequence
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from brand_voice.evidence import MEASURES, Decision, Difference, Measure
 from brand_voice.live import Promotion
@@ -26,7 +26,7 @@ body:has(.bv-header:is([data-role=""], [data-role=copywriter], [data-role=review
 .bv-models :is(p, figure, dl, ul) { margin: 0; font-size: 14px; overflow-wrap: anywhere; }
 .bv-models .bv-name { font-size: 16px; font-weight: 600; }
 .bv-models :is(small, .bv-soft, dt, thead th, figcaption) { color: var(--body-text-color-subdued); }
-.bv-models .bv-alarm { border-left: 3px solid #c2362b; padding-left: 12px; }
+.bv-alarm { border-left: 3px solid #c2362b; padding-left: 12px; }
 .bv-models dl { display: grid; grid-template-columns: max-content minmax(0, 1fr); gap: 3px 16px; font-size: 13px; }
 .bv-models dd { margin: 0; overflow-wrap: anywhere; }
 .bv-models ul { padding-left: 20px; }
@@ -180,8 +180,9 @@ def focus(stock: Stock, manifest: AdapterManifest | None, curve: Curve | None) -
     """One adapter: its report, its facts, its loss curve."""
     if manifest is None:
         return ""
-    filed = stock.reports.get(manifest.name)
-    told = report(filed) if filed else [f"<p>{no_report(manifest)}</p>"]
+    filed = [each for each in reversed(stock.filed) if each.report.adapter == manifest.name]
+    told = report(filed[0]) if filed else [f"<p>{no_report(manifest)}</p>"]
+    told += [_folded(each) for each in filed[1:]]
     drawn = losses(curve) if curve else '<p class="bv-soft">Its loss curve cannot be read.</p>'
     return _section(html.escape(manifest.name) + marks(stock, manifest.name), [*told, drawn, facts(manifest)])
 
@@ -212,6 +213,12 @@ def report(filed: Filed) -> list[str]:
     ]
 
 
+def _folded(filed: Filed) -> str:
+    """An earlier report against somebody else: the gate may go by that one."""
+    summary = f"{DECISIONS[filed.report.decision]} {_against(filed)}"
+    return f"<details><summary>{summary}</summary>{''.join(report(filed))}</details>"
+
+
 def _difference_row(each: Difference) -> list[Cell]:
     verdict = "no worse" if each.is_no_worse else "worse" if each.is_worse else "open"
     interval = f"{each.change * 100:+.1f} points <small>{each.low * 100:+.1f} to {each.high * 100:+.1f}</small>"
@@ -234,7 +241,7 @@ def facts(manifest: AdapterManifest) -> str:
         ("Base", manifest.student),
         ("Snapshot", manifest.snapshot),
         ("Pairs", _count(training.get("pairs"))),
-        ("Training", ", ".join(f"{spoken(key).lower()} {training[key]}" for key in how if key in training) or NONE),
+        ("Training", ", ".join(f"{spoken(key).lower()} {_plain(training[key])}" for key in how if key in training)),
         ("Took", _duration(metrics.get("seconds"))),
         ("Guide", manifest.guide_version),
         ("Trained", moment(manifest.created_at)),
@@ -243,11 +250,11 @@ def facts(manifest: AdapterManifest) -> str:
 
 
 def losses(curve: Curve, *, steps: int | None = None) -> str:
-    """A loss curve with its last figures in words; `steps` is where the axis ends, if not at the last point."""
+    """A loss curve with its last figures in words; `steps` is where it will end, if it goes on."""
     lines = [Line("training", curve.training), Line("validation", curve.validation, has_marks=True)]
     points: list[Point] = [*curve.training, *curve.validation]
     ends = [f"{line.name} {line.points[-1][1]:.3f}" for line in lines if line.points]
-    caption = f"Loss, nats per token: {', '.join(ends)} at the end."
+    caption = f"Loss, nats per token: {', '.join(ends)} {'so far' if steps else 'at the end'}."
     last = max(x for x, _ in points)
     axes = Axes(caption, "step", (0, steps or last), around([y for _, y in points]))
     return f"<figure>{line_chart(lines, axes)}<figcaption>{caption}</figcaption></figure>"
@@ -270,7 +277,7 @@ def progress(steps: Sequence[Step]) -> str:
         return "Freezing the approved copy and loading the student …"
     last = steps[-1]
     loss = f", loss {last.loss:.3f}" if last.loss is not None else ""
-    left = f", about {_duration(last.seconds_left)} left" if last.seconds_left is not None else ""
+    left = f", about {_roughly(last.seconds_left)} left" if last.seconds_left is not None else ""
     return f"Step {last.step} of {last.steps}{loss}{left} …"
 
 
@@ -363,6 +370,15 @@ def _count(value: object) -> str:
 
 def _figure(value: float | None) -> str:
     return f"{value:.3f}" if value is not None and math.isfinite(value) else NONE
+
+
+def _plain(value: Any) -> str:
+    """A setting: 3 and 3.0 are the same."""
+    return f"{value:g}" if isinstance(value, int | float) else str(value)
+
+
+def _roughly(seconds: float) -> str:
+    return f"{seconds:.0f} s" if seconds < 60 else f"{math.ceil(seconds / 60)} min"
 
 
 def _duration(seconds: float | None) -> str:

@@ -42,6 +42,8 @@ class Plan(NamedTuple):
     """What was live when it was shown."""
     is_forced: bool = False
     """Whether the gate refuses it."""
+    said: str = ""
+    """What was shown."""
 
 
 class PromotionPanel(NamedTuple):
@@ -96,13 +98,13 @@ class PromotionPanel(NamedTuple):
             self.plan: None,
         }
 
-    def planned(self, plan: Plan, said: str) -> Values:
+    def planned(self, plan: Plan) -> Values:
         """A plan, with what it asks for."""
         has_reason = plan.is_forced or plan.act == "rollback"
         label = "Why all the same? The reason is kept" if plan.is_forced else "Why (if you like)"
         verb = "Promote all the same" if plan.is_forced else CONFIRM[plan.act]
         return {
-            self.says: said,
+            self.says: plan.said,
             self.share: gr.Dropdown(interactive=plan.act == "canary"),
             self.reason: gr.Textbox("", label=label, interactive=has_reason),
             self.confirm: gr.Button(verb, interactive=True),
@@ -178,10 +180,9 @@ class _Desk:
         def plan(values: Values) -> Values:
             context = self._context(values)
             try:
-                made, said = _planned(context, act, values[self._adapter])
+                return self._panel.planned(_planned(context, act, values[self._adapter]))
             except BrandVoiceError as error:
                 return self._panel.closed(told(error))
-            return self._panel.planned(made, said)
 
         return plan
 
@@ -196,7 +197,7 @@ class _Desk:
         except ConflictError as error:
             return panel.closed(told(error)) | {panel.done: values[panel.done] + 1}
         except BrandVoiceError as error:
-            return {panel.says: told(error)}
+            return {panel.says: f"{told(error)}\n{plan.said}"}
         return panel.closed(_done(done)) | {panel.done: values[panel.done] + 1}
 
     def leave(self) -> Values:
@@ -207,8 +208,8 @@ class _Desk:
         return self._panel.session.context(values[self._panel.brand])
 
 
-def _planned(context: Context, act: str, adapter: str | None) -> tuple[Plan, str]:
-    """A change and what it would do, in words.
+def _planned(context: Context, act: str, adapter: str | None) -> Plan:
+    """A change, with what it would do in words.
 
     Raises:
         BrandVoiceError: it cannot be made.
@@ -220,18 +221,19 @@ def _planned(context: Context, act: str, adapter: str | None) -> tuple[Plan, str
         back = promotion.back_to(context)
         if back is None:
             raise InputError("no usable adapter was live before this one", remedy="promote another adapter")
-        return Plan(act, back, live), f"{back} goes live again {beside}.{ends}"
+        return Plan(act, back, live, said=f"{back} goes live again {beside}.{ends}")
     if act == "end_canary":
-        return Plan(act, standing.canary or "", live), f"{live} gets all traffic again; {standing.canary} gets none."
+        said = f"{live} gets all traffic again; {standing.canary} gets none."
+        return Plan(act, standing.canary or "", live, said=said)
     chosen = promotion.candidate_of(context, adapter)
     if act == "canary":
         said = f"{chosen.name} gets a share of the traffic beside {live}. The gate is not asked."
-        return Plan(act, chosen.name, live), said
+        return Plan(act, chosen.name, live, said=said)
     gate = promotion.judge(context, chosen).gate
     found = "The gate lets it pass." if gate.passes else _listed("The gate refuses it:", gate.reasons)
     kept = f"\n{_listed('To keep in mind:', gate.remarks)}" if gate.remarks else ""
-    plan = Plan(act, chosen.name, live, is_forced=not gate.passes)
-    return plan, f"{chosen.name} goes live {beside}.{ends}\n{found}{kept}"
+    said = f"{chosen.name} goes live {beside}.{ends}\n{found}{kept}"
+    return Plan(act, chosen.name, live, is_forced=not gate.passes, said=said)
 
 
 def _carried_out(context: Context, plan: Plan, share: float, *, by: str, reason: str) -> Promotion:

@@ -147,6 +147,10 @@ class Session:
         """
         return self._brand(brand).folder
 
+    def problems(self) -> tuple[str, ...]:
+        """Why brands are not as their files say now."""
+        return tuple(filter(None, (self._brand(brand).problem for brand in self.brands)))
+
     def screener(self, brand: str) -> Screener:
         """The rules of the brand's guide as it stands now, prepared once for every version."""
         return self._brand(brand).screener
@@ -169,10 +173,11 @@ class Session:
         return rules.add(self.context(suggestion.brand), suggestion)
 
     def seat_student(self, brand: str) -> None:
-        """Attach to the workspace's server, or start one for the brand's adapter, if nobody sits there."""
+        """Attach to the workspace's server, or start one for the brand's adapter, if nobody sits there; keep it up."""
         with self._lock:
             self.student.follow(self.workspace.server_file)
             if not self.student.is_empty:
+                self.student.keep_up(brand, lambda: self._start_student(brand))
                 return
             running = serve.attach(self.workspace.server_file)
             if running is not None:

@@ -15,7 +15,7 @@ from brand_voice.ui.brief_form import Values
 from brand_voice.ui.cascades import CASCADE, TITLE, Cascades
 from brand_voice.ui.copy_view import counter, fixed, fixes, highlighted, marked, sentences, spoken, told
 from brand_voice.ui.parts import copy_text, offered, quiet
-from brand_voice.ui.session import TEACHER, Kept, Session
+from brand_voice.ui.session import STUDENT, TEACHER, Kept, Session
 from brand_voice.ui.theme import SEVERITY_COLOURS
 from brand_voice.ui.writing import Writing
 
@@ -84,7 +84,8 @@ class Side(NamedTuple):
             return {self.title: title, self.who: ""} | self._problem(error)
         endpoint = writer.chat.endpoint
         named = "replays the brand's recorded copy" if endpoint.is_recorded else f"{endpoint.name}: {endpoint.model}"
-        return {self.title: title, self.who: writer.adapter or named, self.problem: ""}
+        coming = self.session.student.succession(brand) if contender == STUDENT else ""
+        return {self.title: title, self.who: f"{writer.adapter or named}\n{coming}".strip(), self.problem: ""}
 
     def started(self) -> Values:
         """The side as its work begins."""

@@ -36,8 +36,8 @@ class Stock(NamedTuple):
     name: str
     adapters: tuple[AdapterManifest, ...]
     snapshots: tuple[SnapshotManifest, ...]
-    reports: dict[str, Filed]
-    """The newest of each adapter."""
+    filed: tuple[Filed, ...]
+    """The newest report of each adapter against each opponent, the oldest first."""
     standing: Standing
     opponent: str
     """Whom the gate holds a candidate against: what is live, or `base`."""
@@ -52,6 +52,11 @@ class Stock(NamedTuple):
         wanted = (name, self.standing.live, *(manifest.name for manifest in self.adapters[:1]))
         found = {manifest.name: manifest for manifest in self.adapters}
         return next((found[each] for each in wanted if each in found), None)
+
+    @property
+    def reports(self) -> dict[str, Filed]:
+        """The newest of each adapter."""
+        return {each.report.adapter: each for each in self.filed}
 
     @property
     def since(self) -> Promotion | None:
@@ -72,13 +77,19 @@ def stock_of(session: Session, brand: str) -> Stock:
         name=session.folder(brand).guide.name,
         adapters=tuple(reversed(adapters(workspace.adapters, brand))),
         snapshots=tuple(reversed(snapshot.manifests(workspace.snapshots, brand))),
-        reports={each.report.adapter: each for each in reports(workspace.evaluations, brand).filed},
+        filed=_newest(reports(workspace.evaluations, brand).filed),
         standing=store.standing(brand),
         opponent=promotion.opponent(session.context(brand)),
         promotions=tuple(reversed(store.promotions(brand))),
         untouched={each.writer: each.untouched for each in effort(store.reviewed_by_writer(brand))},
         approved=sum(count for verdict, count in verdicts.items() if verdict in ("approve", "edit")),
     )
+
+
+def _newest(filed: Sequence[Filed]) -> tuple[Filed, ...]:
+    """The last of each question, in the order given."""
+    last = {(each.report.adapter, each.report.against): each for each in filed}
+    return tuple(each for each in filed if last[each.report.adapter, each.report.against] is each)
 
 
 def curve_of(folder: Path) -> Curve | None:

@@ -1,7 +1,9 @@
 """Where the student sits while the app runs: nobody yet, starting, serving, or failed.
 
 Starting a server takes up to two minutes, so it happens in a thread and the page never waits for it. Everything that
-keeps the student from answering is a `ServeError` that says what to do; the side that asked shows it.
+keeps the student from answering is a `ServeError` that says what to do; the side that asked shows it. When another
+adapter goes live than the one that this process's server has, a second server is started for it, and takes over once it
+answers.
 """
 
 import threading
@@ -11,6 +13,9 @@ from pathlib import Path
 from brand_voice.chat import Chat
 from brand_voice.errors import BrandVoiceError, ServeError
 from brand_voice.serve import StudentServer, attach, published_address
+
+GRACE_S = 60.0
+"""How long a server that was replaced may finish what it has."""
 
 
 class StudentSeat:
@@ -23,6 +28,12 @@ class StudentSeat:
         self._live = live
         self._error: BrandVoiceError | None = None
         self._starting: threading.Thread | None = None
+        self._successor = ""
+        """The live adapter that a second server is being started for."""
+        self._refused: dict[str, BrandVoiceError] = {}
+        """Live adapters that no server could be started for."""
+        self._former: list[StudentServer] = []
+        """Servers that were replaced and may be answering still."""
         self._chats: dict[tuple[str, str], Chat] = {}
         self._lock = threading.Lock()
 
@@ -36,6 +47,11 @@ class StudentSeat:
         """Whether a server is on its way."""
         return self._server is None and self._starting is not None and self._error is None
 
+    @property
+    def is_changing(self) -> bool:
+        """Whether a page should look again soon: a server is on its way, the first or the next one."""
+        return self.is_starting or bool(self._successor)
+
     def start(self, begin: Callable[[], StudentServer]) -> None:
         """Begin to start a server in the background, unless the seat is taken."""
         with self._lock:
@@ -43,6 +59,26 @@ class StudentSeat:
                 # A daemon: closing the app must not wait for it. The server it starts ends with this process.
                 self._starting = threading.Thread(target=self._begin, args=(begin,), name="student", daemon=True)
                 self._starting.start()
+
+    def keep_up(self, brand: str, begin: Callable[[], StudentServer]) -> None:
+        """Start a server for what is live by now, unless this one has it, is another process's, or one is coming."""
+        live, server = self._live(brand), self._server
+        if server is None or server.is_attached or not server.is_alive or live is None or live in server.models:
+            return
+        with self._lock:
+            if self._successor or live in self._refused or not self.adapters(brand):
+                return
+            self._successor = live
+            threading.Thread(target=self._succeed, args=(live, begin), name="successor", daemon=True).start()
+
+    def succession(self, brand: str) -> str:
+        """What stands between the page and the adapter that is live, in words; nothing where that one answers."""
+        live = self._live(brand)
+        if live is None or live in self.adapters(brand):
+            return ""
+        if live in self._refused:
+            return f"{live} is live, but did not start: {self._refused[live].message}"
+        return f"{live} is live and is being started; until then this one answers." if self._successor == live else ""
 
     def take(self, server: StudentServer) -> None:
         """Seat a running server."""
@@ -60,6 +96,23 @@ class StudentSeat:
             self._server = begin()
         except BrandVoiceError as error:
             self._error = error
+
+    def _succeed(self, live: str, begin: Callable[[], StudentServer]) -> None:
+        try:
+            server = begin()
+        except BrandVoiceError as error:
+            self._refused[live] = error
+        else:
+            with self._lock:
+                former, self._server = self._server, server
+                if former is not None:
+                    former.published = None  # the file has the new one's address
+                    self._former.append(former)
+                    grace = threading.Timer(GRACE_S, former.close)
+                    grace.daemon = True
+                    grace.start()
+        finally:
+            self._successor = ""
 
     def adapters(self, brand: str) -> tuple[str, ...]:
         """The brand's adapters that are served, the oldest first, but the live one last; names carry their date."""
@@ -110,5 +163,5 @@ class StudentSeat:
         """Drop the connections; end the server if this process started it."""
         for chat in self._chats.values():
             chat.close()
-        if self._server is not None:
-            self._server.close()
+        for server in filter(None, (self._server, *self._former)):
+            server.close()

@@ -65,6 +65,14 @@ class Trainings:
                 self._run.stop()
 
 
+class Ended(NamedTuple):
+    """A training that is over."""
+
+    run: str = ""
+    adapter: str | None = None
+    """None where it was stopped or failed."""
+
+
 class TrainPanel(NamedTuple):
     """The panel's components."""
 
@@ -79,7 +87,7 @@ class TrainPanel(NamedTuple):
     seen: gr.HTML
     watch: gr.Timer
     done: gr.State
-    """The adapter that this page saw come last; its `change` is the moment to show it."""
+    """What this page saw end last; its `change` is the moment to show what came of it."""
 
     @property
     def parts(self) -> set[gr.Component]:
@@ -101,7 +109,7 @@ class TrainPanel(NamedTuple):
         if outcome is None:
             steps = run.steps()
             return self._shown(models_view.progress(steps), models_view.training(steps), is_running=True)
-        return self._shown(_ending(outcome)) | {self.done: outcome.adapter or values[self.done]}
+        return self._shown(_ending(outcome)) | {self.done: Ended(run.folder.name, outcome.adapter)}
 
     def start(self, values: Values) -> Values:
         """Begin, and watch."""
@@ -138,7 +146,7 @@ def build_train_panel(session: Session, brand: gr.Dropdown) -> TrainPanel:
     with gr.Row(elem_classes=["bv-few", "bv-admin"]):
         stop = offered("Stop the training", "models-train-stop")
     watch, trainings = gr.Timer(WATCH_S, active=False), Trainings(session)
-    return TrainPanel(session, trainings, brand, on, go, stop, says, seen, watch, gr.State(""))
+    return TrainPanel(session, trainings, brand, on, go, stop, says, seen, watch, gr.State(Ended()))
 
 
 def wire_train_panel(panel: TrainPanel) -> None:
@@ -154,6 +162,8 @@ def wire_train_panel(panel: TrainPanel) -> None:
 def _ending(outcome: Outcome) -> str:
     if outcome.error:
         return told(TrainingError(outcome.error, remedy=outcome.remedy))
+    if outcome.is_known:
+        return f"{outcome.adapter} was trained on this snapshot with these settings before; nothing was trained again."
     if outcome.adapter:
         return f"Trained: {outcome.adapter}. It is not live; evaluate it, then promote it."
-    return "Stopped. Nothing was kept."
+    return "Stopped. No adapter was made; the snapshot that it began with stays."

@@ -56,7 +56,7 @@ class WriteTab(NamedTuple):
         return {self.form.brand, self.writers, *(side.contender for side in self.sides)}
 
 
-def build_write_tab(session: Session, page: gr.Blocks) -> None:
+def build_write_tab(session: Session, page: gr.Blocks, tab_item: gr.Tab) -> None:
     """Lay the tab out and wire it."""
     tab = _layout(session)
     handlers = _Handlers(session, tab)
@@ -66,6 +66,7 @@ def build_write_tab(session: Session, page: gr.Blocks) -> None:
     seats = {*tab.every_side, tab.writers, tab.watch}
     page.load(copywriter(handlers.idle), tab.who, seats, api_name="write_idle", **options)
     tab.watch.tick(copywriter(handlers.watch), tab.who, seats, api_name="write_watch", **options)
+    tab_item.select(copywriter(handlers.watch), tab.who, seats, api_name="write_open", **options)
     fresh = {*form, *seats, *at_hand.outputs, tab.notice}
     form.brand.input(copywriter(handlers.brand), tab.who, fresh, api_name="write_brand", **options)
     tab.writers.input(copywriter(handlers.seat), tab.who, seats, api_name="write_writers", **options)
@@ -165,18 +166,19 @@ class _Handlers:
         shown: Values = {self.tab.writers: gr.Dropdown(offered) if is_chosen else gr.Dropdown(offered, value=chosen)}
         for side, contender in self._seated(values | {self.tab.writers: chosen}):
             shown |= side.idle(brand, contender) if contender != values[side.contender] else {}
-        return shown | {self.tab.watch: gr.Timer(active=self._session.student.is_starting)}
+        return shown | {self.tab.watch: gr.Timer(active=self._session.student.is_changing)}
 
     def watch(self, values: Values) -> Values:
-        """Once the student is ready, or failed, say so and stop watching; what was written stays."""
-        if self._session.student.is_starting:
+        """Who would write now; the watch goes on for as long as that changes. What was written stays."""
+        student, brand = self._session.student, values[self.tab.form.brand]
+        if student.is_starting:
             return {self.tab.watch: gr.Timer(active=True)}
-        brand = values[self.tab.form.brand]
-        shown: Values = {self.tab.watch: gr.Timer(active=False)}
-        shown[self.tab.writers] = gr.Dropdown(_contenders(self._session, brand))
+        shown: Values = {}
         for side, contender in self._seated(values):
             shown |= side.standing(brand, contender) if contender not in (None, TEACHER) else {}
-        return shown
+        if not student.is_changing:
+            shown[self.tab.writers] = gr.Dropdown(_contenders(self._session, brand))
+        return shown | {self.tab.watch: gr.Timer(active=student.is_changing)}
 
     def brand(self, values: Values) -> Values:
         """Offer another brand's choices."""
