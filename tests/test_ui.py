@@ -126,12 +126,19 @@ def test_a_text_sent_to_review_stands_in_the_queue_with_its_findings(app: App, o
     )
 
 
-def test_a_brief_without_a_message_names_the_field(opened: Callable[..., Page]) -> None:
+def test_empty_fields_of_a_brief_are_all_named_at_once(opened: Callable[..., Page]) -> None:
     page = opened()
     example(page)
     box(page, "brief-message").fill(" ")
     page.locator("#write-go").click()
-    says(page, "write-notice", "Message is empty")
+    says(page, "write-notice", "Message is empty.\nTo do: correct the field Message.")
+    box(page, "brief-name").fill("")
+    page.locator("#write-go").click()
+    says(
+        page,
+        "write-notice",
+        "Product name is empty, Message is empty.\nTo do: correct the fields Product name, Message.",
+    )
 
 
 def test_choosing_a_product_fills_in_what_the_catalogue_knows_and_another_brand_empties_it(
