@@ -307,7 +307,7 @@ def test_a_draft_stands_beside_the_other_texts_for_its_brief_and_the_nearest_app
     decide(app, near.id, "Noor")
     page = review_tab(opened())
     in_focus(page, drafts[0])
-    says(page, "review-others", "Student, waits: Say it another way.")
+    says(page, "review-others", "Student, waiting: Say it another way.")
     says(page, "review-nearest", "Nearly.")
 
 
@@ -333,10 +333,17 @@ def test_keys_decide_and_walk_the_queue_but_not_while_somebody_types(
     page.keyboard.press("e")
     in_focus(page, drafts[1])
     assert app.session.store.reviews(drafts[0].id)[0].final_text == f"{drafts[0].text} ajark"
-    page.keyboard.press("a")
+    page.keyboard.press("e")
+    page.keyboard.press("End")
+    page.keyboard.type(" too")
+    page.keyboard.press("Control+Enter")
     in_focus(page, drafts[2])
     page.keyboard.press("a")
     says(page, "review-position", "Nothing of Tidewater Coffee waits for review")
+    assert [app.session.store.reviews(draft.id)[0].final_text for draft in drafts[1:]] == [
+        f"{drafts[1].text} too",
+        drafts[2].text,
+    ]
     assert app.session.store.counts("tidewater").unreviewed == 0
 
 
