@@ -12,7 +12,7 @@ from pathlib import Path
 
 import pytest
 from launched_app import ADAPTER, HOSTILE, LOGPROB, App, box, choose, copy_of, example, launched, says, shown, write
-from playwright.sync_api import BrowserContext, Page, expect
+from playwright.sync_api import BrowserContext, Page, Route, expect
 
 from brand_voice.brand import BrandFolder
 from brand_voice.errors import BrandError, ServeError
@@ -126,12 +126,19 @@ def test_a_text_sent_to_review_stands_in_the_queue_with_its_findings(app: App, o
     )
 
 
-def test_a_brief_without_a_message_names_the_field(opened: Callable[..., Page]) -> None:
+def test_empty_fields_of_a_brief_are_all_named_at_once(opened: Callable[..., Page]) -> None:
     page = opened()
     example(page)
     box(page, "brief-message").fill(" ")
     page.locator("#write-go").click()
-    says(page, "write-notice", "Message is empty")
+    says(page, "write-notice", "Message is empty.\nTo do: correct the field Message.")
+    box(page, "brief-name").fill("")
+    page.locator("#write-go").click()
+    says(
+        page,
+        "write-notice",
+        "Product name is empty, Message is empty.\nTo do: correct the fields Product name, Message.",
+    )
 
 
 def test_choosing_a_product_fills_in_what_the_catalogue_knows_and_another_brand_empties_it(
@@ -193,17 +200,18 @@ def test_an_edit_is_screened_again_and_its_findings_are_told(
 ) -> None:
     page = review_tab(opened())
     in_focus(page, drafts[0])
-    box(page, "review-copy").fill("An artisanal thing!")
+    box(page, "review-copy").fill("An artisanal thing!\nIndeed.")
     says(page, "review-findings", '"artisanal" is banned')
     expect(page.locator("#review-difference .label").first).to_have_text("Out")
     assert "An artisanal thing" in shown(page, "review-difference")  # in one piece, not word by word
+    assert "\nIndeed" in page.locator("#review-difference").inner_text(), "a line of its own, as in the text"
     page.locator("#review-approve").click()
     says(page, "review-notice", "You changed the text")
     page.locator("#review-edit").click()
     in_focus(page, drafts[1])
     says(page, "review-notice", '"artisanal" is banned')
     [verdict] = app.session.store.reviews(drafts[0].id)
-    assert (verdict.verdict, verdict.final_text) == ("edit", "An artisanal thing!")
+    assert (verdict.verdict, verdict.final_text) == ("edit", "An artisanal thing!\nIndeed.")
     screening = app.session.store.screening(drafts[0].id, revision=1)
     assert screening is not None
     assert "lexicon" in {finding.check for finding in screening.findings}
@@ -222,6 +230,27 @@ def test_a_rejection_without_a_reason_is_refused_and_with_one_by_keys_is_stored(
     page.keyboard.press("r")
     in_focus(page, drafts[1])
     assert app.session.store.reviews(drafts[0].id)[0].reasons == ("wrong_fact", "cliche")
+
+
+def test_a_notice_that_comes_while_another_tab_is_open_is_shown_whole(
+    opened: Callable[..., Page], drafts: list[Draft]
+) -> None:
+    page = review_tab(opened())
+    in_focus(page, drafts[0])
+    held: list[Route] = []
+    page.route("**/run/**", lambda route: held.append(route))  # noqa: PLW0108  Playwright marks what it calls
+    with page.expect_request("**/run/**"):
+        page.keyboard.press("r")
+    page.get_by_role("tab", name="Compare").click()
+    expect(box(page, "review-notice")).to_be_hidden()
+    for route in held:
+        route.continue_()
+    page.unroute("**/run/**")
+    says(page, "review-notice", "a rejection needs a reason")
+    page.get_by_role("tab", name="Review").click()
+    expect(box(page, "review-notice")).to_be_visible()
+    content, seen = box(page, "review-notice").evaluate("area => [area.scrollHeight, area.clientHeight]")
+    assert 30 < content <= seen
 
 
 def test_a_verdict_without_a_name_is_refused(app: App, opened: Callable[..., Page], drafts: list[Draft]) -> None:
@@ -300,7 +329,7 @@ def test_a_draft_stands_beside_the_other_texts_for_its_brief_and_the_nearest_app
     decide(app, near.id, "Noor")
     page = review_tab(opened())
     in_focus(page, drafts[0])
-    says(page, "review-others", "Student, waits: Say it another way.")
+    says(page, "review-others", "Student, waiting: Say it another way.")
     says(page, "review-nearest", "Nearly.")
 
 
@@ -326,10 +355,17 @@ def test_keys_decide_and_walk_the_queue_but_not_while_somebody_types(
     page.keyboard.press("e")
     in_focus(page, drafts[1])
     assert app.session.store.reviews(drafts[0].id)[0].final_text == f"{drafts[0].text} ajark"
-    page.keyboard.press("a")
+    page.keyboard.press("e")
+    page.keyboard.press("End")
+    page.keyboard.type(" too")
+    page.keyboard.press("Control+Enter")
     in_focus(page, drafts[2])
     page.keyboard.press("a")
     says(page, "review-position", "Nothing of Tidewater Coffee waits for review")
+    assert [app.session.store.reviews(draft.id)[0].final_text for draft in drafts[1:]] == [
+        f"{drafts[1].text} too",
+        drafts[2].text,
+    ]
     assert app.session.store.counts("tidewater").unreviewed == 0
 
 
@@ -406,6 +442,9 @@ def test_a_narrow_page_does_not_scroll_sideways_and_nothing_is_loaded_from_elsew
     assert page.evaluate("document.documentElement.scrollWidth") == 390
     review_tab(page)
     assert page.evaluate("document.documentElement.scrollWidth") == 390
+    for row in (("approve", "edit", "reject"), ("skip", "undo"), ("previous", "next")):
+        boxes = [page.locator(f"#review-{name}").bounding_box() for name in row]
+        assert len({(place["y"], place["width"], place["height"]) for place in boxes if place}) == 1, "an even row"
     assert [url for url in asked if not url.startswith((app.url, "data:", "blob:"))] == []
     assert len(asked) > 10
 

@@ -45,6 +45,7 @@ def test_a_vote_by_key_is_stored_and_only_then_the_names_are_shown(app: App, ope
     says(page, "compare-left-reveal", ADAPTER if ballot.left == ADAPTER else "Teacher (recorded)")
     says(page, "compare-right-reveal", ADAPTER if ballot.right == ADAPTER else "Teacher (recorded)")
     expect(page.locator("#compare-card")).to_contain_text("more decisive votes")
+    expect(page.locator("#compare-card table")).to_contain_text("too few votes to conclude")
 
 
 def test_sides_stay_in_balance_and_no_brief_comes_twice(app: App, opened: Callable[..., Page]) -> None:
@@ -62,7 +63,7 @@ def test_sides_stay_in_balance_and_no_brief_comes_twice(app: App, opened: Callab
 def test_without_a_name_or_a_second_contender_there_is_no_pair(app: App, opened: Callable[..., Page]) -> None:
     page = compare_tab(opened(), " ")
     page.keyboard.press("n")
-    says(page, "compare-notice", "needs the name of its voter")
+    says(page, "compare-notice", "Your name is missing: it stands on every vote")
     booth = Booth(app.session)
     with pytest.raises(InputError, match="Both sides are the same"):
         booth.next(Match("tidewater", TEACHER, TEACHER, "Mia"))

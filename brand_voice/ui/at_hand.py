@@ -54,11 +54,13 @@ class AtHand(NamedTuple):
         return {side.tokens for side in self.sides}
 
     def offered(self, values: Values) -> Values:
-        """The texts there are by now; the first of two sides are compared until somebody chooses others."""
+        """The texts there are by now; until somebody chooses, two sides' first, or the only text and what it was."""
         named = [(name, token) for name, token, _ in self._texts(values)]
         choices = [*named, *((f"{name}, as written", AS_WRITTEN + token) for name, token in named)]
         heads = [values[side.tokens].split()[0] for side in self.sides if values[side.tokens]]
         ids = [*heads[:2], *(token for _, token in choices if token not in heads[:2])]
+        if len(named) == 1:  # from what was written to what it is now
+            ids.reverse()
         first, second = ids[0] if ids else None, ids[1] if len(ids) > 1 else None
         chosen = {self.first: gr.Dropdown(choices, value=first), self.second: gr.Dropdown(choices, value=second)}
         return chosen | self._compared(first, second) | {self.export: gr.Button(interactive=bool(ids))}

@@ -182,7 +182,7 @@ def _check(match: Match) -> None:
     if match.first == match.second:
         raise InputError("Both sides are the same", remedy="choose two different contenders")
     if not match.voter.strip():
-        raise InputError("A vote needs the name of its voter", remedy="fill in Your name")
+        raise InputError("Your name is missing: it stands on every vote", remedy="fill in Your name")
 
 
 def _cast(pair: Pair, choice: Choice, reason: str) -> Vote:

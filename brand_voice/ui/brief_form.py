@@ -61,7 +61,7 @@ class BriefForm(NamedTuple):
         """The brief that the form's values make.
 
         Raises:
-            InputError: a field is missing, too long or otherwise not what a brief takes; it is named by its label.
+            InputError: fields are missing, too long or otherwise not what a brief takes; all are named by their labels.
         """
         said = {field: values[component] for field, component in self._asdict().items()}
         product = next((p for p in folder.products if p.name == said["product"] == (said["name"] or "").strip()), None)
@@ -211,7 +211,10 @@ def _optional(text: str | None) -> str | None:
 
 
 def _complaint(exc: ValidationError) -> InputError:
-    error = exc.errors()[0]
-    where = ".".join(str(part) for part in error["loc"] if isinstance(part, str))
-    label = LABELS.get(where, where)
-    return InputError(f"{label} {COMPLAINTS.get(error['type'], error['msg'])}", remedy=f"correct the field {label}")
+    complaints: dict[str, str] = {}
+    for error in exc.errors():
+        where = ".".join(str(part) for part in error["loc"] if isinstance(part, str))
+        complaints.setdefault(LABELS.get(where, where), COMPLAINTS.get(error["type"], error["msg"]))
+    labels = ", ".join(complaints)
+    message = ", ".join(f"{label} {complaint}" for label, complaint in complaints.items())
+    return InputError(message, remedy=f"correct the field{'s' if len(complaints) > 1 else ''} {labels}")

@@ -51,14 +51,14 @@ class Cascades:
             return self._cascades[key]
 
     def who(self, brand: str) -> str:
-        """Who is asked in turn, and what decides.
+        """Who is asked in turn, what decides, and where the text goes.
 
         Raises:
             BrandVoiceError: as `of`.
         """
         cascade = self.of(brand)
         last = {RECORDED: "the recorded teacher", None: "nobody"}.get(cascade.teacher, cascade.teacher)
-        return f"{cascade.adapter}, then {last}. {cascade.decides}"
+        return f"{cascade.adapter}, then {last}. {cascade.decides} All it writes is stored for review at once."
 
 
 class CascadeWriting(Writing):

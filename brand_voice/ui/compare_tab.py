@@ -265,7 +265,7 @@ def card(result: Result) -> str:
 <dt>Left chosen</dt><dd>{_told(result.left)}{_bias(result.left, "the side may sway votes")}</dd>
 <dt>Longer chosen</dt><dd>{_told(result.longer)}{_bias(result.longer, "length may sway votes")}</dd>
 </dl>
-<table><thead><tr><th>Channel</th><th>Won</th><th>Undecided</th><th></th></tr></thead><tbody>{rows}</tbody></table>
+<table><thead><tr><th>Channel</th><th>Won</th><th>Undecided</th></tr></thead><tbody>{rows}</tbody></table>
 </section>"""
 
 
@@ -299,11 +299,9 @@ def _bias(rate: Rate, warning: str) -> str:
 
 
 def _slice_row(each: Slice) -> str:
-    note = "descriptive" if each.is_descriptive else ""
-    return (
-        f"<tr><td>{html.escape(spoken(each.channel))}</td><td>{each.wins}</td>"
-        f"<td>{each.undecided}</td><td>{note}</td></tr>"
-    )
+    note = " <small>too few votes to conclude</small>" if each.is_descriptive else ""
+    channel = html.escape(spoken(each.channel))
+    return f"<tr><td>{channel}{note}</td><td>{each.wins}</td><td>{each.undecided}</td></tr>"
 
 
 def _label(contender: str) -> str:

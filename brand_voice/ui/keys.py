@@ -89,7 +89,11 @@ SCRIPT = """
   let changed = null;
   const acts = {
     click: ({ button }) => press(button),
-    save: ({ button }, event) => event.target === copyBox() && press(button),
+    save: ({ button }, event) => {
+      if (event.target !== copyBox() || !press(button)) return false;
+      event.target.blur();  // the next draft comes into this box: what is typed then are keys
+      return true;
+    },
     edit: ({ button }) => {
       if (!seen(copyBox()) || changed === inFocus()) return press(button);
       copyBox().focus();

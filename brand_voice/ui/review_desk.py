@@ -19,13 +19,14 @@ from brand_voice.store.queue import Narrowed, Other, QueueItem
 from brand_voice.ui.access import name_of
 from brand_voice.ui.ahead import parcel
 from brand_voice.ui.brief_form import Values
-from brand_voice.ui.copy_view import counter, difference, marked, sentences, spoken, told
+from brand_voice.ui.copy_view import counter, difference, marked, sentences, told
 from brand_voice.ui.review_parts import ReviewTab
 from brand_voice.ui.session import Session
 from brand_voice.ui.verdicts import Outcome, take_back
 
 MAX_UNDO = 50
 DONE: dict[Verdict, str] = {"approve": "Approved.", "edit": "Edit saved.", "reject": "Rejected."}
+STANDS: dict[Verdict | None, str] = {None: "waiting", "approve": "approved", "edit": "edited", "reject": "rejected"}
 
 
 class ReviewDesk:
@@ -261,7 +262,7 @@ def _findings_left(screening: Screening | None) -> str:
 
 
 def _status(other: Other) -> str:
-    return f"{other.author.capitalize()}, {spoken(other.verdict or 'waits').lower()}"
+    return f"{other.author.capitalize()}, {STANDS[other.verdict]}"
 
 
 def holder(request: gr.Request) -> str:

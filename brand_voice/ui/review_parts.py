@@ -108,11 +108,11 @@ def build_review_parts(session: Session) -> ReviewTab:
             findings = quiet("Findings", elem_id="review-findings", show_label=True)
             reasons = gr.CheckboxGroup(REASONS, label="Reasons (a rejection needs one)", elem_id="review-reasons")
             note = gr.Textbox(label="Note", max_lines=4, elem_id="review-note")
-            with gr.Row():
+            with gr.Row(equal_height=True, elem_classes="bv-acts"):
                 approve = gr.Button("Approve (A)", variant="primary", elem_id="review-approve", min_width=80)
                 edit = gr.Button("Save edit (E)", elem_id="review-edit", min_width=80)
                 reject = gr.Button("Reject (R)", elem_id="review-reject", min_width=80)
-            with gr.Row():
+            with gr.Row(equal_height=True, elem_classes="bv-acts"):
                 skip = gr.Button("Skip (S)", size="sm", elem_id="review-skip", min_width=80)
                 undo = gr.Button("Undo (U)", size="sm", elem_id="review-undo", min_width=80)
                 previous = gr.Button("Previous (K)", size="sm", elem_id="review-previous", min_width=80)

@@ -147,7 +147,7 @@ class Side(NamedTuple):
             kept = self.session.edit(token, values[self.copy] or "")
         except BrandVoiceError as error:
             return {self.problem: told(error)}
-        return self._judged(kept) | {self.send: gr.Button(interactive=True), self.sent: ""}
+        return self._judged(kept) | self._offered(kept)
 
     def send_to_review(self, values: Values) -> Values:
         """Store the text as it stands in the box; the button then rests."""
@@ -166,9 +166,14 @@ class Side(NamedTuple):
             self.figures: self._figures(kept.written.draft),
             self.why: kept.written.why,
             self.take: gr.Button(interactive=True),
-            self.send: gr.Button(interactive=True),
-            self.sent: "",
+            **self._offered(kept),
         }
+
+    def _offered(self, kept: Kept) -> Values:
+        """The way to review; a cascade's text is there already, a person's version of it is not."""
+        if not kept.written.why or kept.is_edited:
+            return {self.send: gr.Button(interactive=True), self.sent: ""}
+        return {self.send: gr.Button(interactive=False), self.sent: "Stored for review already."}
 
     def _judged(self, kept: Kept) -> Values:
         brief, findings = kept.written.brief, kept.screening.findings

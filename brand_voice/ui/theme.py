@@ -116,6 +116,13 @@ body:has(.bv-header:is([data-role=""], [data-role=copywriter])) #tab-review-butt
 .bv-quiet textarea { background: transparent !important; border: 0 !important; padding: 0 !important;
   box-shadow: none !important; resize: none !important; color: var(--body-text-color) !important;
   -webkit-text-fill-color: currentColor; opacity: 1 !important; font-size: 14px; line-height: 1.45; }
+/* Gradio (6.31) measures a text when it comes: one line, where its tab is not seen. So the browser does where it can;
+   asked within the rule, because Gradio drops every @supports around rules. */
+:is(.bv-quiet, .bv-edit) textarea {
+  @supports (field-sizing: content) {
+    field-sizing: content; height: auto !important; overflow-y: auto !important; max-height: 20lh; } }
+.bv-edit textarea { min-height: calc(2lh + 18px); max-height: calc(14lh + 18px); }
+#review-copy textarea { min-height: calc(3lh + 18px); }
 .bv-quiet:has(textarea:placeholder-shown), .bv-desk:has(#review-draft-id :placeholder-shown),
 .bv-offered:disabled, .bv-beside:not(:has(textarea:not(:placeholder-shown))),
 #review-marked:not(:has(.token)), .bv-side .bv-copy:not(:has(.token)), #difference .bv-copy:not(:has(.token)),
@@ -148,6 +155,8 @@ body:has(.bv-header:is([data-role=""], [data-role=copywriter])) #tab-review-butt
 .bv-copy .token.highlighted { margin: 0; padding: 0; cursor: text; white-space: nowrap;
   background-image: linear-gradient(var(--bv-veil), var(--bv-veil)); }
 .bv-copy .token.highlighted .text { background: inherit; border-radius: 3px; padding: 2px 3px; }
+.bv-copy .line-break { display: block; }
+.bv-copy .line-break + .line-break { height: 28px; }
 .bv-copy .label { font-size: 11px; line-height: 16px; text-transform: none; vertical-align: 2px; margin: 0 3px;
   white-space: nowrap; }
 :root { --bv-veil: rgb(255 255 255 / 0.6); }
@@ -236,5 +245,8 @@ kbd { font-family: var(--font-mono); font-size: 12px; padding: 1px 5px; border-r
   .bv-card { padding: 12px !important; }
   #keys-open { display: none; }
   .bv-card button.lg { padding: 9px 4px !important; font-size: 13px !important; }
+  .bv-acts { gap: 8px !important; }
+  .bv-acts button.lg.lg { padding: 9px 0 !important; }
+  .bv-acts:has(> :nth-child(4)) { display: grid !important; grid-template-columns: 1fr 1fr; }
 }
 """
