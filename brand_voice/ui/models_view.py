@@ -30,6 +30,8 @@ body:has(.bv-header:is([data-role=""], [data-role=copywriter], [data-role=review
 .bv-models dl { display: grid; grid-template-columns: max-content minmax(0, 1fr); gap: 3px 16px; font-size: 13px; }
 .bv-models dd { margin: 0; overflow-wrap: anywhere; }
 .bv-models ul { padding-left: 20px; }
+.bv-models details > * + * { margin-top: 10px; }
+.bv-models summary { font-size: 14px; cursor: pointer; }
 .bv-models code { font-size: 13px; overflow-wrap: anywhere; }
 .bv-scroll { overflow-x: auto; }
 .bv-scroll table { width: 100%; font-size: 13px; border-collapse: collapse; margin: 0 !important; }
