@@ -23,6 +23,7 @@ from brand_voice.golden import GoldenManifest
 from brand_voice.live import Promotion
 from brand_voice.records import AdapterManifest
 from brand_voice.registry import Filed, adapters, find, reports
+from brand_voice.serve import published_address
 
 WHO, WHY = "give your name: it stands in the history", "say why: the reason stays in the history"
 
@@ -251,6 +252,10 @@ def start_canary(context: Context, adapter: str | None, share: float, *, by: str
         )
     canary = Promotion(brand=brand, act="canary", adapter=live, previous=live, canary=chosen.name, share=share, by=who)
     context.store.promote(canary)
+    engine = published_address(context.workspace.server_file)
+    if engine is not None and engine.is_running and engine.lora_rank is None:
+        told = "the engine that runs now holds one adapter only, so it gets no traffic yet"
+        context.notify(f"{told}: start `serve` again, with serve.mode = 'lora' or 'auto'")
     return canary
 
 

@@ -3,6 +3,7 @@
 import itertools
 import json
 import multiprocessing
+import os
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import suppress
 from multiprocessing.connection import Connection
@@ -11,9 +12,11 @@ from typing import NamedTuple
 
 import pytest
 from reports import BETTER, NO_WORSE, a_report, an_adapter, file_report
+from servers import KEY
 from typer.testing import CliRunner
 
 from brand_voice import golden, promotion
+from brand_voice.address import ServerAddress
 from brand_voice.artifacts import write_manifest
 from brand_voice.brand import BrandFolder, load_brand
 from brand_voice.cli.main import app
@@ -24,6 +27,7 @@ from brand_voice.live import Escalation, Served, Standing
 from brand_voice.loop import state_of
 from brand_voice.records import Brief, Draft, Vote
 from brand_voice.registry import named
+from brand_voice.serve import StudentServer, publish
 from brand_voice.settings import ServeSettings, Settings
 from brand_voice.snapshot import split_of
 from brand_voice.store.store import Store
@@ -260,6 +264,7 @@ def test_a_canary_runs_beside_the_live_one_until_it_is_ended_or_something_else_g
     place.live(A)
     promotion.start_canary(place.context, B, 0.1, by="Ada")
     assert standing(place) == Standing(A, B, 0.1)
+    assert not any("no traffic yet" in line for line in place.told)
     promotion.end_canary(place.context, by="Ada")
     assert standing(place) == Standing(A)
     with pytest.raises(PromotionError, match="no canary"):
@@ -267,7 +272,10 @@ def test_a_canary_runs_beside_the_live_one_until_it_is_ended_or_something_else_g
     promotion.start_canary(place.context, B, 0.1, by="Ada")
     place.live(B)
     assert standing(place) == Standing(B)
+    merged = ServerAddress(pid=os.getpid(), base_url="http://127.0.0.1:9/v1", key=KEY, models=(B,))
+    publish(StudentServer(merged), place.context.workspace.server_file)
     promotion.start_canary(place.context, C, 0.5, by="Ada")
+    assert "holds one adapter only, so it gets no traffic yet" in place.told[-1]
     assert promotion.rollback(place.context, by="Ben").adapter == A, "a canary was never live"
     assert standing(place) == Standing(A)
 
