@@ -27,6 +27,11 @@ FLAGS = (
     "--disable-background-networking --disable-component-update --disable-sync"
 ).split()
 PATIENCE_MS = 120_000
+FORGET = """
+if (!sessionStorage.getItem("fresh")) localStorage.removeItem("brand-voice-reviewer");
+sessionStorage.setItem("fresh", "yes");
+"""
+"""A test's first page does not know the name that another test gave at the same address; a reload keeps it."""
 ADAPTER = "tidewater@20260102-abcdef"
 LOGPROB = -0.75
 HOSTILE = (
@@ -125,6 +130,8 @@ def opened(app: App, browser: BrowserContext) -> Iterator[Callable[..., Page]]:
 
     def open_page(url: str = app.url, width: int = 1280, scheme: Literal["light", "dark"] = "light") -> Page:
         page = browser.new_page()
+        if not pages:
+            page.add_init_script(FORGET)
         pages.append(page)
         page.set_viewport_size({"width": width, "height": 900})
         page.emulate_media(color_scheme=scheme)
