@@ -128,7 +128,7 @@ class LoopbackServer(ThreadingHTTPServer):
     """An HTTP server on 127.0.0.1 that leaves no thread and no connection behind."""
 
     request_queue_size = 512
-    """As many as a batch asks at a time may come at once; beyond it (5, if left alone) connections are reset."""
+    """As many as a batch asks at a time may come at once; beyond it (5, if left alone) connections may be reset."""
     teacher: "_Teacher"
 
     def __init__(self, port: int, handler: type[BaseHTTPRequestHandler]) -> None:
